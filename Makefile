@@ -1,0 +1,40 @@
+# One-word commands. `make` alone prints them. Options of a command go in ARGS: make up ARGS=--detach
+
+PYTHON ?= python3
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down demo check test lock protos publish-protos
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Build the environments (.venv and .venv-ml); start nothing
+	@$(PYTHON) scripts/setup.py
+
+up: setup ## Build what is missing and start the fleet; Ctrl-C stops it
+	@.venv/bin/argosy up $(ARGS)
+
+down: ## Stop the fleet
+	@.venv/bin/argosy down $(ARGS)
+
+demo: ## Tune the model live on a running fleet and compare its answers
+	@.venv/bin/argosy demo $(ARGS)
+
+check: ## The quick checks: lint, types, imports, contracts, unit tests
+	@$(PYTHON) scripts/setup.py --with-tests --light-only
+	@scripts/check.sh
+
+test: ## Everything: the checks, the process tests, a run on the real engine
+	@$(PYTHON) scripts/setup.py --with-tests
+	@scripts/check.sh
+	@scripts/test.sh $(ARGS)
+
+lock: ## Recompile the pins in requirements/
+	@scripts/lock.sh $(ARGS)
+
+protos: ## Regenerate the Python code of the contracts
+	@scripts/generate_protos.sh
+
+publish-protos: ## Declare the contracts as they are now to be the published ones
+	@scripts/publish_protos.sh

@@ -1,0 +1,1 @@
+"""The demonstration: a model that cannot draw charts is tuned live and then can."""

@@ -1,0 +1,1 @@
+"""Who sends a request. Knows keys; does not know what they ask for."""

@@ -1,0 +1,1 @@
+"""Now, later, or no: how many requests a pool works on, and who waits."""

@@ -1,0 +1,45 @@
+"""One engine process: what is known of it now.
+
+Knows its health, its load and its failures in a row. Does not decide who is asked; `routing/` does,
+and `fleet.py` owns the probes that keep this true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from argosy.gateway.engines.client import Client
+from argosy.gateway.engines.dialects.base import Dialect, Gauges
+from argosy.gateway.engines.ejection import Ejection
+
+
+class Replica:
+    """Shared by all requests of the process; changed only in its event loop."""
+
+    def __init__(
+        self, *, pool: str, url: str, dialect: Dialect, client: Client, ejection: Ejection
+    ) -> None:
+        self.pool = pool
+        self.url = url
+        self.dialect = dialect
+        self.client = client
+        self.ejection = ejection
+        self.gauges = Gauges()
+        self.in_flight = 0
+        # Probes in a row that were not answered in time.
+        self.late = 0
+        self.ready = False
+        # Why it is not ready, for messages and logs.
+        self.reason = "not probed yet"
+        # Set when something suggests that the engine is not what it was.
+        self.suspect = asyncio.Event()
+
+    def unreachable(self, reason: str) -> None:
+        """Take it out at once: nobody listens there. The probe brings it back."""
+        self.ready = False
+        self.reason = reason
+        self.suspect.set()
+
+    def doubt(self) -> None:
+        """Ask for a probe soon: a connection broke, the engine may have been restarted."""
+        self.suspect.set()

@@ -1,0 +1,96 @@
+"""`/v1/embeddings`: texts in, vectors out, by the embedder."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import Any
+
+from argosy.api.embedder.v1.embedder_pb2 import EmbedResponse
+from argosy.api.registry.v1 import registry_pb2 as pb
+from argosy.gateway.access.keys import Caller
+from argosy.gateway.errors import Outcome
+from argosy.gateway.http.body import BodyReader
+from argosy.gateway.http.embeddings_request import read_embedding
+from argosy.gateway.http.ports import Given, Models, RecordUsage
+from argosy.gateway.metering.usage import Usage
+from argosy.gateway.upstream.embedding import EmbeddingClient
+from argosy.kit import logs, tracing
+from argosy.kit.clock import Clock
+from argosy.kit.errors import InvalidRequest
+from litestar import Controller, Request, post
+
+Json = dict[str, Any]
+
+
+class EmbeddingsController(Controller):
+    path = "/v1/embeddings"
+
+    @post(status_code=200)
+    async def create(
+        self,
+        request: Request[Any, Any, Any],
+        caller: Given[Caller],
+        body_reader: Given[BodyReader],
+        models: Given[Models],
+        embedding: Given[EmbeddingClient],
+        record_usage: Given[RecordUsage],
+        clock: Given[Clock],
+    ) -> Json:
+        begun = clock.monotonic()
+        asked, texts = read_embedding(await body_reader.read(request))
+        model = await models.find(caller.project_id, asked.model)
+        if model.kind != pb.MODEL_KIND_EMBEDDING:
+            raise _no_embedding_model(model.id, caller, models)
+        answer = await embedding.embed(model.id, texts, asked.dimensions)
+        record_usage(
+            Usage(
+                project_id=caller.project_id,
+                key_id=caller.key_id,
+                model=model.id,
+                request_id=logs.request_id.get(),
+                operation="embedding",
+                outcome=Outcome.OK,
+                input_tokens=answer.prompt_tokens,
+                output_tokens=0,
+                cached_input_tokens=0,
+                estimated=False,
+                seconds=clock.monotonic() - begun,
+                traceparent=tracing.traceparent(),
+            )
+        )
+        return embedding_json(model.id, answer, as_base64=asked.encoding_format == "base64")
+
+
+def embedding_json(model_id: str, answer: EmbedResponse, *, as_base64: bool) -> Json:
+    """Return OpenAI's list of embeddings.
+
+    base64 is what the SDK asks for by itself: the float32 bytes, little endian, as they are.
+    """
+    vectors: list[Any] = [
+        base64.b64encode(raw).decode() if as_base64 else struct.unpack(f"<{len(raw) // 4}f", raw)
+        for raw in answer.embeddings
+    ]
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": vector}
+            for index, vector in enumerate(vectors)
+        ],
+        "model": model_id,
+        "usage": {"prompt_tokens": answer.prompt_tokens, "total_tokens": answer.prompt_tokens},
+    }
+
+
+def _no_embedding_model(name: str, caller: Caller, models: Models) -> InvalidRequest:
+    others = [
+        model.id
+        for model in models.visible(caller.project_id)
+        if model.kind == pb.MODEL_KIND_EMBEDDING
+    ]
+    return InvalidRequest(
+        f"The model {name!r} generates text and makes no embeddings. Use an embedding model"
+        f"{': ' + ', '.join(others) if others else ''}.",
+        param="model",
+        code="model_not_supported",
+    )

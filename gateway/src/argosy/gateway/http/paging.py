@@ -1,0 +1,96 @@
+"""Lists in OpenAI's terms: `after`, `limit`, `order` in; `data`, `first_id`, `last_id` out.
+
+Knows queries and the shape of a page. Does not know what is listed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
+
+from argosy.api.common.v1.common_pb2 import PageRequest
+from argosy.kit.errors import InvalidRequest
+from litestar import Request
+
+Json = dict[str, Any]
+
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class Page(TypedDict):
+    """OpenAI's list object."""
+
+    object: str
+    data: list[Json]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+def page_request(query: Mapping[str, str], *, maximum: int, ordered: bool = False) -> PageRequest:
+    """Return the page that the query asks for; raises InvalidRequest naming the parameter.
+
+    `order` is read only where the resource has it (`ordered`).
+    """
+    page = PageRequest(after=after_id(query), limit=_limit(query, maximum))
+    if ordered and (order := query.get("order")) is not None:
+        if order not in {"asc", "desc"}:
+            raise InvalidRequest(
+                "Invalid value for 'order': send 'asc' or 'desc'.",
+                param="order",
+                code="invalid_value",
+            )
+        page.ascending = order == "asc"
+    return page
+
+
+def after_id(query: Mapping[str, str]) -> str:
+    """Return the cursor, empty if none; raises InvalidRequest if no id looks like it."""
+    after = query.get("after", "")
+    if after and not _ID.fullmatch(after):
+        raise InvalidRequest(
+            "Invalid value for 'after': send the last id of the previous page.",
+            param="after",
+            code="invalid_value",
+        )
+    return after
+
+
+def page_of(data: list[Json], *, has_more: bool) -> Page:
+    """Return OpenAI's list object around `data`."""
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+        "has_more": has_more,
+    }
+
+
+def query_of(request: Request[Any, Any, Any], *known: str) -> dict[str, str]:
+    """Return the query's parameters; raises InvalidRequest for one that is sent twice.
+
+    Parameters that are not `known` are left out, as OpenAI ignores them.
+    """
+    values: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            continue
+        if name in values:
+            raise InvalidRequest(f"The parameter '{name}' is sent twice. Send it once.", param=name)
+        values[name] = value
+    return values
+
+
+def _limit(query: Mapping[str, str], maximum: int) -> int:
+    text = query.get("limit")
+    if text is None:
+        return 0
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= maximum:
+        raise InvalidRequest(
+            f"Invalid value for 'limit': send an integer from 1 to {maximum}.",
+            param="limit",
+            code="invalid_value",
+        )
+    return int(text[:9])

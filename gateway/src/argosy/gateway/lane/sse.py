@@ -1,0 +1,155 @@
+"""Looks into an engine's event stream as it passes: whole events only, bytes unchanged.
+
+Knows server-sent events and the few fields of a completion chunk that metering needs. Takes out one
+thing: the usage event, where the client did not ask for it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+from argosy.gateway.engines.dialects.base import EngineMessage
+
+# Begins with a literal, which makes the search ten times as fast; a \r before it is stripped later.
+_END: Final = re.compile(rb"\n\r?\n")
+_LONGEST_END: Final = 3
+# An event with many log-probabilities is some 100 KB.
+_LARGEST_EVENT: Final = 4 * 1024 * 1024
+_FIELDS: Final = (b":", b"event:", b"id:", b"retry:")
+
+
+class TokenDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class TokenUsage(msgspec.Struct):
+    """What an engine counts. Absent fields are 0."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: TokenDetails | None = None
+
+    @property
+    def cached_tokens(self) -> int:
+        """Prompt tokens that were served from the prefix cache."""
+        details = self.prompt_tokens_details
+        return (details.cached_tokens or 0) if details else 0
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta | None = None
+    text: str | None = None
+
+    @property
+    def has_token(self) -> bool:
+        if self.text:
+            return True
+        delta = self.delta
+        return delta is not None and bool(
+            delta.content
+            or delta.reasoning_content
+            or delta.reasoning
+            or bytes(delta.tool_calls) not in {b"", b"null", b"[]"}
+        )
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] = []
+    usage: TokenUsage | None = None
+    error: EngineMessage | str | None = None
+
+
+_decoder: Final = msgspec.json.Decoder(_Chunk)
+
+
+class StreamScanner:
+    """One stream. After each `feed` the attributes tell what has passed so far.
+
+    `chunks` counts the pieces of text, which is a token each in vLLM unless it is under load.
+    """
+
+    def __init__(self, *, hide_usage: bool) -> None:
+        self._hide_usage = hide_usage
+        self._carry = b""
+        self.finished = False
+        self.chunks = 0
+        self.usage: TokenUsage | None = None
+        # What the engine's own error event says; nothing passes after it.
+        self.error: str | None = None
+        # Why the stream is no completion stream; nothing passes after that either.
+        self.malformed: str | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the whole events to pass on; an incomplete one waits for its rest.
+
+        Stops at an event that cannot pass: what precedes it is returned, and `error` or
+        `malformed` is set.
+        """
+        unseen = max(0, len(self._carry) - _LONGEST_END + 1)
+        data = self._carry + data
+        out: list[bytes] = []
+        start = kept = 0
+        for match in _END.finditer(data, unseen):
+            event = data[start : match.start()]
+            passes = self._look(event)
+            if self.error is not None or self.malformed is not None:
+                return b"".join([*out, data[kept:start]])
+            if not passes:
+                out.append(data[kept:start])
+                kept = match.end()
+            start = match.end()
+        self._carry = data[start:]
+        if len(self._carry) > _LARGEST_EVENT:
+            self.malformed = f"An event is larger than {_LARGEST_EVENT} bytes."
+        out.append(data[kept:start])
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def _look(self, event: bytes) -> bool:
+        """Take note of one event; tell whether the client gets it."""
+        payload = _payload(event)
+        if payload is None:
+            return True
+        if payload == b"[DONE]":
+            self.finished = True
+            return True
+        try:
+            chunk = _decoder.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.malformed = "An event of the stream is not a completion chunk."
+            return False
+        if chunk.error is not None:
+            found = chunk.error
+            self.error = found.message if isinstance(found, EngineMessage) else found
+            return False
+        if chunk.usage is not None:
+            self.usage = chunk.usage
+        if not chunk.choices:
+            return chunk.usage is None or not self._hide_usage
+        for choice in chunk.choices:
+            if choice.has_token:
+                self.chunks += 1
+        return True
+
+
+def _payload(event: bytes) -> bytes | None:
+    """Return the event's data, or None if it has none (a comment, a keep-alive).
+
+    Lines that no field name begins count as data, so that they are judged and not passed unseen.
+    """
+    if event.startswith(b"data:") and b"\n" not in event:
+        return event[5:].strip()
+    data = [
+        line[5:].strip() if line.startswith(b"data:") else line
+        for line in event.splitlines()
+        if line and not line.startswith(_FIELDS)
+    ]
+    return b"\n".join(data) if data else None

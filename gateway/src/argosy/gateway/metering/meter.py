@@ -1,0 +1,126 @@
+"""Takes note of usage and brings it to the bus, at least once, in the background.
+
+Knows events, the spool and the bus. A request never waits: `record` writes a few hundred bytes to
+the kernel. Event ids make repeats harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from argosy.api import subjects
+from argosy.api.events.v1.events_pb2 import Event
+from argosy.gateway.metering.spool import Spool, SpoolFull, records, sync
+from argosy.gateway.metering.usage import Usage, to_event
+from argosy.kit.bus import BusUnavailable
+from argosy.kit.clock import Clock
+from argosy.kit.retry import backoff
+from google.protobuf.message import DecodeError
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+_log = logging.getLogger(__name__)
+
+# Records gather this long, so that one segment carries many.
+_LINGER: Final = 0.2
+_AT_ONCE: Final = 64
+
+
+class Bus(Protocol):
+    """The part of `argosy.kit.bus.Bus` that is needed."""
+
+    async def publish(self, subject: str, payload: bytes, msg_id: str) -> None:
+        """Return once the stream has the event; raises BusUnavailable."""
+
+
+class Meter:
+    """Records usage; `run` drains until cancelled."""
+
+    def __init__(self, spool: Spool, bus: Bus, *, clock: Clock, metrics: CollectorRegistry) -> None:
+        self._spool = spool
+        self._bus = bus
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._draining = asyncio.Lock()
+        if spool.sealed():
+            self._wake.set()
+        self._lost = Counter(
+            "argosy_gateway_usage_lost_events",
+            "Usage events that could not be written to the spool.",
+            registry=metrics,
+        )
+        Gauge(
+            "argosy_gateway_usage_spool_bytes",
+            "Usage on disk that the bus has not taken yet.",
+            registry=metrics,
+        ).set_function(lambda: float(spool.size))
+
+    def record(self, usage: Usage) -> None:
+        """Take note of a request that has ended, however it ended."""
+        event = to_event(usage, self._clock.now())
+        try:
+            self._spool.append(event.SerializeToString())
+        except (SpoolFull, OSError) as error:
+            self._lost.inc()
+            _log.error("usage lost: %s", error, extra={"request_id": usage.request_id})
+            return
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Drain until cancelled."""
+        delays = backoff(base=0.2, cap=5.0)
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(_LINGER)
+            try:
+                await self.drain()
+            except (BusUnavailable, OSError) as error:
+                _log.warning("usage waits for the event bus: %s", error)
+                await asyncio.sleep(next(delays))
+                continue
+            delays = backoff(base=0.2, cap=5.0)
+
+    async def drain(self) -> None:
+        """Send all that is recorded now. Raises BusUnavailable; then nothing is lost."""
+        async with self._draining:
+            self._wake.clear()
+            try:
+                self._spool.seal()
+                for segment in self._spool.sealed():
+                    await asyncio.to_thread(sync, segment)
+                    await self._send(segment, await asyncio.to_thread(_read, segment))
+                    self._spool.remove(segment)
+            except BaseException:
+                self._wake.set()
+                raise
+
+    async def flush(self, seconds: float) -> None:
+        """Try to drain within `seconds`, for the end of the process; the rest stays on disk."""
+        with contextlib.suppress(BusUnavailable, OSError, TimeoutError):
+            await asyncio.wait_for(self.drain(), seconds)
+
+    async def _send(self, segment: Path, found: Sequence[bytes]) -> None:
+        for start in range(0, len(found), _AT_ONCE):
+            batch = found[start : start + _AT_ONCE]
+            results = await asyncio.gather(
+                *(self._publish(segment, record) for record in batch), return_exceptions=True
+            )
+            for result in results:
+                if result is not None:
+                    raise result
+
+    async def _publish(self, segment: Path, record: bytes) -> None:
+        try:
+            event = Event.FromString(record)
+        except DecodeError:
+            _log.error("usage record cannot be read", extra={"segment": segment.name})
+            return
+        await self._bus.publish(subjects.of(event.type), record, event.id)
+
+
+def _read(segment: Path) -> list[bytes]:
+    return list(records(segment))

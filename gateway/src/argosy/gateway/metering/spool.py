@@ -1,0 +1,122 @@
+"""A bounded queue of records on disk that outlives the process.
+
+Records go to the end of the newest segment by one `write`, so that what was appended is in the
+kernel when `append` returns: `kill -9` loses nothing, a power cut what was not yet synced. A record
+is its length and CRC-32 (4 bytes each, big endian) and its bytes; a torn last record is ignored.
+Knows files. Does not know what a record is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Self
+
+_HEAD: Final = struct.Struct(">II")
+_SUFFIX: Final = ".spool"
+
+
+class SpoolFull(Exception):
+    """The spool holds as much as it may; the record was not taken."""
+
+
+class Spool:
+    """One process's folder of segments. The newest is written, the sealed ones are drained."""
+
+    def __init__(
+        self, folder: Path, *, max_bytes: int = 64 << 20, segment_bytes: int = 1 << 20
+    ) -> None:
+        """Raises BlockingIOError if another process uses the folder, OSError if it cannot."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._segment_bytes = segment_bytes
+        self._lock = (folder / "lock").open("wb")
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._sealed = sorted(folder.glob("*" + _SUFFIX))
+        self._sealed_bytes = sum(path.stat().st_size for path in self._sealed)
+        self._next = int(self._sealed[-1].stem) + 1 if self._sealed else 1
+        self._file: int | None = None
+        self._path = folder
+        self._written = 0
+
+    def append(self, record: bytes) -> None:
+        """Add a record. Raises SpoolFull, or OSError if the disk does not take it."""
+        size = _HEAD.size + len(record)
+        if self.size + size > self._max_bytes:
+            raise SpoolFull(f"The spool {self._folder} holds {self.size} bytes.")
+        if self._file is not None and self._written + size > self._segment_bytes:
+            self.seal()
+        if self._file is None:
+            self._open()
+        assert self._file is not None  # noqa: S101 - opened above
+        data = _HEAD.pack(len(record), zlib.crc32(record)) + record
+        done = os.write(self._file, data)
+        self._written += done
+        if done != len(data):
+            # A full disk takes a part. Nothing may follow a torn record in its segment.
+            self.seal()
+            raise OSError(f"The spool {self._folder} took {done} of {len(data)} bytes.")
+
+    def seal(self) -> None:
+        """Close the segment that is written, so that it can be drained."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+            self._sealed.append(self._path)
+            self._sealed_bytes += self._written
+            self._written = 0
+
+    def sealed(self) -> list[Path]:
+        """Return the segments to drain, oldest first."""
+        return list(self._sealed)
+
+    def remove(self, segment: Path) -> None:
+        """Delete a drained segment."""
+        self._sealed_bytes -= segment.stat().st_size
+        self._sealed.remove(segment)
+        segment.unlink()
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk that are not drained."""
+        return self._sealed_bytes + self._written
+
+    def close(self) -> None:
+        """Seal and let another process have the folder."""
+        self.seal()
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        self._path = self._folder / f"{self._next:012d}{_SUFFIX}"
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._next += 1
+
+
+def records(segment: Path) -> Iterator[bytes]:
+    """Read the records of a sealed segment; stops at one that is torn or damaged."""
+    data = segment.read_bytes()
+    at = 0
+    while at + _HEAD.size <= len(data):
+        length, crc = _HEAD.unpack_from(data, at)
+        record = data[at + _HEAD.size : at + _HEAD.size + length]
+        if len(record) != length or zlib.crc32(record) != crc:
+            return
+        yield record
+        at += _HEAD.size + length
+
+
+def sync(segment: Path) -> None:
+    """Make a segment survive a power cut; blocks, so call it in a thread."""
+    with segment.open("rb") as file:
+        os.fsync(file.fileno())

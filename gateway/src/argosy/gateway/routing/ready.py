@@ -1,0 +1,12 @@
+"""Filter: the replica's last health probe passed."""
+
+from __future__ import annotations
+
+from argosy.gateway.routing.policy import Candidate
+
+
+class Ready:
+    """Keeps replicas that answer their health probe."""
+
+    def keep(self, candidate: Candidate) -> bool:
+        return candidate.ready

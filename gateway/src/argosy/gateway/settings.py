@@ -1,0 +1,76 @@
+"""Settings of the gateway, read once from `ARGOSY_*`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from argosy.kit.settings import Address, ServiceSettings
+from pydantic import Field, SecretStr
+
+
+class GatewaySettings(ServiceSettings):
+    """What the gateway reads on top of what every process does. Times are in seconds."""
+
+    registry_url: Address = Field(description="host:port of the registry's gRPC.")
+    trainer_url: Address = Field(description="host:port of the trainer's gRPC.")
+    embedder_url: Address = Field(description="host:port of the embedder's gRPC.")
+
+    key_pepper: SecretStr = Field(description="Secret that API keys are hashed with.")
+
+    spool_dir: Path = Field(
+        description="Folder of this process alone: usage events that the bus has not taken yet, "
+        "and uploads whose purpose is not known yet."
+    )
+    spool_max_bytes: int = Field(
+        default=64 << 20, ge=1 << 20, description="Usage events kept on disk, in bytes."
+    )
+
+    max_body_bytes: int = Field(default=4 << 20, ge=1024, description="Largest JSON body.")
+    max_upload_bytes: int = Field(default=512 << 20, ge=1024, description="Largest file.")
+    body_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="A JSON body arrives within this time."
+    )
+    upload_idle_seconds: float = Field(
+        default=60.0, gt=0, description="The longest pause inside an upload."
+    )
+    embed_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="The embedder answers within this time."
+    )
+
+    first_byte_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="An engine begins to stream within this time."
+    )
+    token_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="The longest pause inside an engine's stream."
+    )
+    request_timeout_seconds: float = Field(
+        default=600.0, gt=0, description="The longest that a completion may take in all."
+    )
+
+    pool_concurrency: int = Field(
+        default=256, ge=1, description="Requests that one pool works on at the same time."
+    )
+    pool_queue: int = Field(
+        default=512, ge=0, description="Requests that wait for their turn at one pool."
+    )
+    queue_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="The longest that a request waits for its turn."
+    )
+
+    adapters_per_replica: int = Field(
+        default=256, ge=1, description="Adapters kept registered on one engine."
+    )
+    adapter_load_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="An engine loads an adapter within this time."
+    )
+
+    probe_seconds: float = Field(
+        default=2.0, gt=0, description="Time between two health checks of an engine that is up."
+    )
+    ejection_seconds: float = Field(
+        default=5.0, gt=0, description="How long a failing engine is set aside the first time."
+    )
+
+    drain_grace_seconds: float = Field(
+        default=10.0, ge=0, description="After SIGTERM, open requests may go on for this long."
+    )

@@ -1,0 +1,43 @@
+"""The models that a project may name: the catalogue's, and those it has not heard of yet.
+
+Knows the order of asking. Does not know how the catalogue is fed or how an engine unloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from argosy.api.registry.v1.registry_pb2 import Model
+from argosy.gateway.catalog import Catalog
+from argosy.gateway.upstream.model_lookup import ModelLookup
+
+
+class ModelDirectory:
+    """Memory first; the registry only for a name that memory lacks."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        lookup: ModelLookup,
+        unload: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`unload` frees every engine of a model, as far as they answer."""
+        self._catalog = catalog
+        self._lookup = lookup
+        self._unload = unload
+        # Whoever deletes it, here or through another gateway: a late answer must not revive it.
+        catalog.on_model_removed(lookup.deleted)
+
+    def visible(self, project_id: str) -> list[Model]:
+        """Return the shared models and the project's own, oldest first."""
+        return self._catalog.visible(project_id)
+
+    async def find(self, project_id: str, name: str) -> Model:
+        """Return the model; raises NotFound, or Unavailable if the registry does not answer."""
+        known = self._catalog.model(project_id, name)
+        return known if known is not None else await self._lookup.find(project_id, name)
+
+    async def forget(self, model_id: str) -> None:
+        """Drop a deleted model from memory, then from the engines."""
+        self._catalog.forget_model(model_id)
+        await self._unload(model_id)

@@ -1,0 +1,118 @@
+"""A model by name: from memory, else once from the registry, so that a new name works at once.
+
+Knows how not to ask too often: equal questions share one answer, and a name that does not exist
+is not asked for again within a second. Does not know routes or engines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from argosy.api.registry.v1.registry_pb2 import Model
+from argosy.gateway.errors import echo
+from argosy.kit.clock import Clock
+from argosy.kit.errors import NotFound
+
+_NEGATIVE_SECONDS: Final = 1.0
+_NEGATIVE_ENTRIES: Final = 4096
+_CONCURRENT: Final = 32
+# An answer that was under way while the model was deleted must not bring it back.
+_TOMBSTONE_SECONDS: Final = 60.0
+
+_PLAUSIBLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}")
+
+
+class Source(Protocol):
+    """Where a model is asked for."""
+
+    async def get(self, project_id: str, model_id: str) -> Model:
+        """Raises NotFound, or Unavailable."""
+
+
+def model_not_found(name: str) -> NotFound:
+    """Return OpenAI's error for a name that does not exist, or is another project's."""
+    return NotFound(
+        f"The model `{echo(name)}` does not exist or you do not have access to it.",
+        param="model",
+        code="model_not_found",
+    )
+
+
+class ModelLookup:
+    """Answers a miss of the snapshot. `learn` puts what was found into the snapshot."""
+
+    def __init__(self, source: Source, learn: Callable[[Model], None], clock: Clock) -> None:
+        self._source = source
+        self._learn = learn
+        self._clock = clock
+        self._asking: dict[tuple[str, str], asyncio.Task[Model]] = {}
+        self._slots = asyncio.Semaphore(_CONCURRENT)
+        self._absent = _Recent(clock, _NEGATIVE_SECONDS)
+        self._deleted = _Recent(clock, _TOMBSTONE_SECONDS)
+
+    async def find(self, project_id: str, name: str) -> Model:
+        """Return the model; raises NotFound, or Unavailable if the registry does not answer."""
+        key = (project_id, name)
+        if not _PLAUSIBLE.fullmatch(name) or name in self._deleted or _joined(key) in self._absent:
+            raise model_not_found(name)
+        task = self._asking.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ask(key), name="model lookup")
+            self._asking[key] = task
+            task.add_done_callback(lambda done: self._answered(key, done))
+        # One caller that goes away must not take the answer from the others.
+        return await asyncio.shield(task)
+
+    def deleted(self, model_id: str) -> None:
+        """Remember that the model is gone, so that a late answer does not bring it back."""
+        self._deleted.add(model_id)
+
+    async def _ask(self, key: tuple[str, str]) -> Model:
+        project_id, name = key
+        try:
+            async with self._slots:
+                model = await self._source.get(project_id, name)
+        except NotFound:
+            self._absent.add(_joined(key))
+            raise model_not_found(name) from None
+        if name in self._deleted:
+            raise model_not_found(name)
+        self._learn(model)
+        return model
+
+    def _answered(self, key: tuple[str, str], task: asyncio.Task[Model]) -> None:
+        del self._asking[key]
+        if not task.cancelled():
+            task.exception()  # all who asked may be gone; the error is theirs, not the loop's
+
+
+class _Recent:
+    """Names seen within the last `seconds`, the newest few thousand of them."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._until: OrderedDict[str, float] = OrderedDict()
+
+    def add(self, name: str) -> None:
+        self._until[name] = self._clock.monotonic() + self._seconds
+        self._until.move_to_end(name)
+        while len(self._until) > _NEGATIVE_ENTRIES:
+            self._until.popitem(last=False)
+
+    def __contains__(self, name: str) -> bool:
+        until = self._until.get(name)
+        if until is None:
+            return False
+        if until > self._clock.monotonic():
+            return True
+        del self._until[name]
+        return False
+
+
+def _joined(key: tuple[str, str]) -> str:
+    return "\0".join(key)

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# The quick checks, each with its time; all run, then the status says whether one failed.
+# Run by `make check`. A name as argument runs that one alone: scripts/check.sh types
+set -uo pipefail
+cd "$(dirname "$0")/.."
+PATH="$PWD/.venv/bin:$PATH"
+failed=()
+check() {
+    local name=$1
+    shift
+    [ -z "$only" ] || [ "$only" = "$name" ] || return 0
+    local began=$SECONDS log
+    log=$(mktemp)
+    if "$@" >"$log" 2>&1; then
+        printf 'ok      %-10s %3d s\n' "$name" $((SECONDS - began))
+        if [ "$name" = unit ]; then tail -n 1 "$log"; fi
+    else
+        failed+=("$name")
+        cat "$log"
+        printf 'FAILED  %-10s %3d s\n' "$name" $((SECONDS - began))
+    fi
+    rm -f "$log"
+}
+only=${1:-}
+check lint ruff check .
+check format ruff format --check .
+# Part by part: `-p argosy` alone would see only the first folder of the namespace.
+check types mypy -p argosy.api -p argosy.kit -p argosy.registry -p argosy.trainer \
+    -p argosy.embedder -p argosy.gateway -p argosy.cli -p tests.harness
+check imports lint-imports
+check contracts buf lint proto/idl
+check breaking buf breaking proto/idl --against proto/published.binpb
+check generated scripts/generate_protos.sh --check
+check unit python -m pytest -q -m "not ml" tests/unit
+[ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}" >&2; exit 1; }

@@ -1,0 +1,1 @@
+"""What every Argosy process needs before it does its own job. Knows no part."""

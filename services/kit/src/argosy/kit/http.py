@@ -1,0 +1,54 @@
+"""An HTTP server inside a process that owns its own signals.
+
+Knows uvicorn. Does not know the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import uvicorn
+from argosy.kit.settings import HostPort
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # The lifecycle owns SIGTERM: it drains before it closes, uvicorn would close first.
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any, address: HostPort, **options: Any) -> AsyncIterator[uvicorn.Server]:
+    """Serve an ASGI application on `address` for the time of the block.
+
+    `options` go to `uvicorn.Config`. Raises OSError if the address is taken.
+    """
+    config = uvicorn.Config(
+        app,
+        host=address.host,
+        port=address.port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        **options,
+    )
+    server = _Server(config)
+    listener = config.bind_socket()
+    task = asyncio.create_task(server.serve(sockets=[listener]), name=f"http {address}")
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event
+            await asyncio.sleep(0.005)
+        if task.done():
+            await task
+        yield server
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()

@@ -1,0 +1,135 @@
+"""The registry's composition root: the only place that builds adapters and wires use cases."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import grpc
+from argosy.api import subjects
+from argosy.api.registry.v1 import registry_pb2_grpc
+from argosy.kit import rpc_server
+from argosy.kit.bus import Bus
+from argosy.kit.db import Database
+from argosy.kit.lifecycle import Runtime
+from argosy.kit.outbox import Outbox
+from argosy.kit.retry import backoff
+from argosy.registry.blobs.adapters import AdapterFolders
+from argosy.registry.blobs.files import FileBlobs
+from argosy.registry.blobs.staging import Staging
+from argosy.registry.intake.adapter_judge import AdapterLimits
+from argosy.registry.intake.catalog_file import read_catalog_file
+from argosy.registry.intake.file_judge import FileLimits
+from argosy.registry.metrics import Metrics
+from argosy.registry.rpc.catalog import CatalogServicer
+from argosy.registry.rpc.files import FileServicer
+from argosy.registry.rpc.translate import Translator
+from argosy.registry.rpc.usage import UsageServicer
+from argosy.registry.settings import RegistrySettings
+from argosy.registry.usecases import ledger, sweep
+from argosy.registry.usecases.files import Files
+from argosy.registry.usecases.models import Models
+from argosy.registry.usecases.publish_adapter import PublishAdapter
+from argosy.registry.usecases.seed import Seed
+from argosy.registry.usecases.upload_file import UploadFile
+from argosy.registry.usecases.watch import Feed, Watch
+
+_log = logging.getLogger(__name__)
+
+SERVICES = (
+    "argosy.api.registry.v1.CatalogService",
+    "argosy.api.registry.v1.FileService",
+    "argosy.api.registry.v1.UsageService",
+)
+
+
+async def build(runtime: Runtime[RegistrySettings]) -> None:
+    """Build the process: stores first, then use cases, then what lets callers in."""
+    settings, clock = runtime.settings, runtime.clock
+    catalog = read_catalog_file(settings.catalog_file)
+    metrics = Metrics(runtime.metrics)
+
+    staging = Staging(settings.blob_root)
+    runtime.resources.callback(staging.close)
+    metrics.removed.labels("staging").inc(await asyncio.to_thread(staging.remove_abandoned))
+    blobs = FileBlobs(settings.blob_root, staging)
+    folders = AdapterFolders(settings.blob_root, staging)
+
+    database = await runtime.enter(Database.open(settings.database_url, "registry"))
+    bus = await runtime.enter(Bus.open(settings))
+    runtime.health.check("database", database.reachable)
+    runtime.health.check("stream", bus.durable)
+    await _until_reachable(database)
+    await database.migrate("argosy.registry.store.migrations")
+    seed = Seed(database, clock, settings.key_pepper.get_secret_value().encode())
+    await seed(catalog, settings.bootstrap_key.get_secret_value())
+
+    outbox = Outbox(database, bus, runtime.metrics)
+    feed = Feed(database, settings.watch_poll_seconds, metrics)
+    watch = Watch(database, feed, settings.watch_heartbeat_seconds, metrics)
+    upload = UploadFile(database, blobs, outbox, clock, _file_limits(settings), metrics)
+    files = Files(database, blobs, outbox, clock)
+    publish = PublishAdapter(
+        database, folders, outbox, feed, clock, _adapter_limits(settings), metrics
+    )
+    models = Models(database, folders, outbox, feed, clock)
+    book = ledger.Ledger(database, metrics)
+    sweeper = sweep.Sweep(
+        database, blobs, folders, outbox, clock, settings.orphan_grace_seconds, metrics
+    )
+    engine_keys = {p.name: p.engine_key.get_secret_value() for p in catalog.pool}
+    translator = Translator(folders, engine_keys)
+
+    runtime.background(outbox.run(), "outbox")
+    runtime.background(feed.run(), "catalogue feed")
+    runtime.background(
+        bus.consume(ledger.CONSUMER, [subjects.USAGE_RECORDED], book.record), "ledger"
+    )
+    runtime.background(
+        sweep.repeat(sweeper.expire, settings.sweep_seconds, "expiry of files"), "expiry"
+    )
+    runtime.background(
+        sweep.repeat(sweeper.collect, settings.collect_seconds, "collection of leftovers"),
+        "collection",
+    )
+    runtime.background(
+        sweep.repeat(sweeper.prune, settings.collect_seconds, "pruning of the inbox"), "pruning"
+    )
+
+    catalog_servicer = CatalogServicer(
+        watch,
+        models,
+        publish,
+        translator,
+        idle_seconds=settings.upload_idle_seconds,
+    )
+    file_servicer = FileServicer(
+        upload,
+        files,
+        idle_seconds=settings.upload_idle_seconds,
+    )
+
+    def register(server: grpc.aio.Server) -> None:
+        registry_pb2_grpc.add_CatalogServiceServicer_to_server(catalog_servicer, server)
+        registry_pb2_grpc.add_FileServiceServicer_to_server(file_servicer, server)
+        registry_pb2_grpc.add_UsageServiceServicer_to_server(UsageServicer(book), server)
+
+    await runtime.enter(rpc_server.serving(settings, runtime.health, register, SERVICES))
+
+
+async def _until_reachable(database: Database) -> None:
+    """Wait for the database; meanwhile the process lives and is not ready."""
+    for delay in backoff(base=0.1, cap=2.0):
+        missing = await database.reachable()
+        if missing is None:
+            return
+        _log.warning("start-up waits: %s", missing)
+        await asyncio.sleep(delay)
+
+
+def _file_limits(settings: RegistrySettings) -> FileLimits:
+    return FileLimits(settings.max_file_bytes, settings.max_file_rows, settings.max_line_bytes)
+
+
+def _adapter_limits(settings: RegistrySettings) -> AdapterLimits:
+    return AdapterLimits(settings.max_lora_rank, settings.max_adapter_bytes)

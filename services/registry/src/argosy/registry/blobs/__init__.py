@@ -1,0 +1,1 @@
+"""Bytes on disk: a contract and its implementation in a folder."""

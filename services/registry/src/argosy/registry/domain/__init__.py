@@ -1,0 +1,1 @@
+"""Rules of what exists, pure: standard library only, no I/O, no clock."""

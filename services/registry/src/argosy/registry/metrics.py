@@ -1,0 +1,44 @@
+"""What the registry counts. Labels come from closed lists; no user's string is a label."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Metrics:
+    """The registry's own series, on the process's collector registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.uploads = Counter(
+            "argosy_registry_uploads_total",
+            "Uploads of files by outcome: stored, repeated, refused or failed.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.upload_bytes = Counter(
+            "argosy_registry_upload_bytes_total", "Bytes of stored files.", registry=registry
+        )
+        self.publishes = Counter(
+            "argosy_registry_publishes_total",
+            "Adapters by outcome: published, repeated, refused or failed.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.watchers = Gauge(
+            "argosy_registry_watchers", "Open watches of the catalogue.", registry=registry
+        )
+        self.revision = Gauge(
+            "argosy_registry_catalog_revision", "Newest revision seen.", registry=registry
+        )
+        self.usage_events = Counter(
+            "argosy_registry_usage_events_total",
+            "Usage events by outcome: counted or repeated.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.removed = Counter(
+            "argosy_registry_removed_total",
+            "Removals by what: expired_file, orphan_blob, orphan_adapter or staging.",
+            ["what"],
+            registry=registry,
+        )

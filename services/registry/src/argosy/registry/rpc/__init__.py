@@ -1,0 +1,1 @@
+"""gRPC in, use cases out: one servicer a service of registry.proto, and nothing decided here."""

@@ -1,0 +1,53 @@
+"""Settings of the registry: what it reads from `ARGOSY_*` besides what all services share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from argosy.kit.settings import DatabaseSettings
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+
+class RegistrySettings(DatabaseSettings):
+    """One frozen object, read once. An error in it does not quote what was given."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
+
+    key_pepper: SecretStr = Field(
+        min_length=16, description="Secret mixed into key digests; the gateway has the same."
+    )
+    bootstrap_key: SecretStr = Field(
+        default=SecretStr(""), description="API key that exists from the first start on."
+    )
+    blob_root: Path = Field(description="Folder of files and adapters; engines read the latter.")
+    catalog_file: Path | None = Field(
+        default=None, description="TOML with organization, projects, pools, models and keys."
+    )
+
+    max_file_bytes: int = Field(default=512 << 20, ge=1, description="Largest upload, in bytes.")
+    max_file_rows: int = Field(default=1_000_000, ge=1, description="Most records in a JSONL file.")
+    max_line_bytes: int = Field(default=1 << 20, ge=1, description="Longest JSONL line, in bytes.")
+    max_adapter_bytes: int = Field(
+        default=1 << 30, ge=1, description="Largest adapter_model.safetensors, in bytes."
+    )
+    max_lora_rank: int = Field(default=64, ge=1, description="Largest LoRA rank that is served.")
+    upload_idle_seconds: float = Field(
+        default=60.0, gt=0, description="An upload that sends nothing for so long is ended."
+    )
+
+    watch_poll_seconds: float = Field(
+        default=0.5, gt=0, description="How soon a change made by another replica is noticed."
+    )
+    watch_heartbeat_seconds: float = Field(
+        default=5.0, gt=0, description="How often a watcher hears that nothing changed."
+    )
+    sweep_seconds: float = Field(
+        default=60.0, gt=0, description="How often expired files are deleted."
+    )
+    collect_seconds: float = Field(
+        default=3600.0, gt=0, description="How often leftovers without a row are removed."
+    )
+    orphan_grace_seconds: float = Field(
+        default=3600.0, ge=0, description="Younger leftovers may belong to an upload under way."
+    )

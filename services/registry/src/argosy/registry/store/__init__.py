@@ -1,0 +1,1 @@
+"""Tables of the schema `registry`, one module an aggregate. The only place with SQL."""

@@ -1,0 +1,145 @@
+"""The schema `registry` as SQLAlchemy sees it. `migrations/` makes it; a test holds them together.
+
+Knows columns. `seq` columns are the order in which rows were made: they page lists, since times
+can be equal.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+metadata: Final = sa.MetaData()
+
+_TIME: Final = sa.DateTime(timezone=True)
+
+
+def _seq() -> sa.Column[int]:
+    return sa.Column("seq", sa.BigInteger, sa.Identity(always=True), nullable=False, unique=True)
+
+
+organization: Final = sa.Table(
+    "organization",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("slug", sa.Text, nullable=False),
+)
+
+project: Final = sa.Table(
+    "project",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("organization_id", sa.Text, sa.ForeignKey("organization.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+)
+
+api_key: Final = sa.Table(
+    "api_key",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    # HMAC-SHA256(pepper, secret). Neither is in the database.
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("prefix", sa.Text, nullable=False),
+    sa.Column("project_id", sa.Text, sa.ForeignKey("project.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+)
+
+pool: Final = sa.Table(
+    "pool",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("replicas", ARRAY(sa.Text), nullable=False),
+    # Tells that the engines' secret changed; the secret stays in the processes.
+    sa.Column("engine_key_digest", sa.LargeBinary, nullable=False),
+)
+
+base_model: Final = sa.Table(
+    "base_model",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("owned_by", sa.Text, nullable=False),
+    sa.Column("context_length", sa.Integer, nullable=False),
+    sa.Column("trainable", sa.Boolean, nullable=False),
+    sa.Column("pool", sa.Text, nullable=False),
+    sa.Column("weights_path", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+)
+
+adapter: Final = sa.Table(
+    "adapter",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _seq(),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("project_id", sa.Text, sa.ForeignKey("project.id"), nullable=False),
+    sa.Column("owned_by", sa.Text, nullable=False),
+    # No foreign key: an adapter outlives its base's entry in the catalogue file.
+    sa.Column("base", sa.Text, nullable=False, index=True),
+    sa.Column("job_id", sa.Text, nullable=False),
+    sa.Column("step", sa.BigInteger, nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("folder", sa.Text, nullable=False, unique=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    # The row stays when the model goes: see `store.adapters`.
+    sa.Column("deleted_at", _TIME),
+)
+
+file: Final = sa.Table(
+    "file",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _seq(),
+    sa.Column("project_id", sa.Text, sa.ForeignKey("project.id"), nullable=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("blob", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("expires_at", _TIME),
+    sa.Index("ix_file_project_id_seq", "project_id", "seq"),
+    sa.Index(
+        "ix_file_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")
+    ),
+)
+
+catalog_revision: Final = sa.Sequence("catalog_revision", metadata=metadata)
+
+# One row an entry, with the revision of its last change: the table does not grow with time.
+catalog_change: Final = sa.Table(
+    "catalog_change",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("removed", sa.Boolean, nullable=False),
+)
+
+usage_event: Final = sa.Table(
+    "usage_event",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _seq(),
+    sa.Column("occurred_at", _TIME, nullable=False),
+    sa.Column("project_id", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cached_input_tokens", sa.BigInteger, nullable=False),
+    sa.Column("training_tokens", sa.BigInteger, nullable=False),
+    sa.Column("estimated", sa.Boolean, nullable=False),
+    sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Column("first_token_ms", sa.BigInteger, nullable=False),
+    sa.Index("ix_usage_event_project_id_seq", "project_id", "seq"),
+)

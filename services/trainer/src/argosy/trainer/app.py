@@ -1,0 +1,145 @@
+"""The trainer's composition root: builds every part, starts the work, returns.
+
+The only place that constructs adapters. Holds no logic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import grpc
+from argosy.api.trainer.v1 import trainer_pb2_grpc
+from argosy.kit import rpc
+from argosy.kit.bus import Bus
+from argosy.kit.db import Database
+from argosy.kit.lifecycle import Runtime
+from argosy.kit.outbox import Outbox
+from argosy.kit.rpc_server import serving
+from argosy.trainer import instance
+from argosy.trainer.consumers import DURABLE, EVENTS, Consumer
+from argosy.trainer.metrics import TrainerMetrics
+from argosy.trainer.patience import insist
+from argosy.trainer.registry import Registry
+from argosy.trainer.rpc import SERVICE, TuningService
+from argosy.trainer.runs.child import reap
+from argosy.trainer.runs.run import RunPolicy
+from argosy.trainer.runs.workdir import RunRoot
+from argosy.trainer.settings import TrainerSettings
+from argosy.trainer.store.transactions import Transactions
+from argosy.trainer.supervisor import Supervisor, SupervisorPolicy
+from argosy.trainer.upkeep import Upkeep
+from argosy.trainer.usecases.control import ControlJob
+from argosy.trainer.usecases.create import CreateJob, Planner
+from argosy.trainer.usecases.journal import Journal
+from argosy.trainer.usecases.read import ReadJobs
+from argosy.trainer.usecases.waiting import ValidateJob
+
+SCHEMA = "trainer"
+MIGRATIONS = "argosy.trainer.store.migrations"
+
+
+async def main(runtime: Runtime[TrainerSettings]) -> None:
+    """Build the trainer on `runtime`."""
+    settings = runtime.settings
+    owner = runtime.resources.enter_context(instance.claim(settings.run_root))
+    run_root = RunRoot(settings.run_root)
+    await _reap_all(run_root)
+
+    database = await runtime.enter(
+        Database.open(settings.database_url, SCHEMA, pool_size=8 + 2 * settings.slots)
+    )
+    transactions = Transactions(database)
+    await insist(lambda: _migrate(transactions, database), "migration")
+    bus = await runtime.enter(Bus.open(settings))
+    channel = await runtime.enter(_closing(rpc.channel(str(settings.registry_url), settings)))
+
+    metrics = TrainerMetrics(runtime.metrics)
+    outbox = Outbox(database, bus, runtime.metrics)
+    journal = Journal(outbox, runtime.clock)
+    registry = Registry(channel, settings.publish_timeout_seconds)
+    planner = Planner(registry, settings.max_lora_rank)
+    supervisor = Supervisor(
+        transactions,
+        journal,
+        registry,
+        ValidateJob(transactions, journal, planner),
+        run_root,
+        runtime.clock,
+        metrics,
+        _policy(settings, owner),
+    )
+    upkeep = Upkeep(
+        transactions,
+        journal,
+        registry,
+        run_root,
+        runtime.clock,
+        metrics,
+        timedelta(seconds=settings.run_retention_seconds),
+    )
+    service = TuningService(
+        CreateJob(transactions, journal, planner, supervisor.wake),
+        ControlJob(transactions, journal, supervisor),
+        ReadJobs(transactions),
+    )
+
+    runtime.health.check("database", database.reachable)
+    runtime.health.check("events", bus.durable)
+    runtime.background(outbox.run(), "outbox")
+    runtime.background(supervisor.run(), "supervisor")
+    runtime.background(
+        bus.consume(DURABLE, EVENTS, Consumer(transactions, journal, run_root).handle),
+        "consumer",
+    )
+    runtime.background(upkeep.relist(settings.relist_seconds), "upkeep")
+    runtime.background(upkeep.census(), "census")
+    await runtime.enter(
+        serving(
+            settings,
+            runtime.health,
+            lambda server: trainer_pb2_grpc.add_TuningServiceServicer_to_server(service, server),
+            [SERVICE],
+        )
+    )
+
+
+def _policy(settings: TrainerSettings, owner: str) -> SupervisorPolicy:
+    return SupervisorPolicy(
+        owner=owner,
+        slots=settings.slots,
+        lease=settings.lease_seconds,
+        poll=settings.poll_seconds,
+        run=RunPolicy(
+            command=settings.command(),
+            surroundings=os.environ,
+            stall=settings.stall_seconds,
+            stop_grace=settings.stop_grace_seconds,
+            crash_retries=settings.crash_retries,
+            crash_backoff=settings.crash_backoff_seconds,
+        ),
+    )
+
+
+async def _reap_all(run_root: RunRoot) -> None:
+    """End what an earlier life left running, whether or not its job still exists."""
+    for job_id in await asyncio.to_thread(run_root.job_ids):
+        await reap(run_root.run(job_id), job_id)
+
+
+async def _migrate(transactions: Transactions, database: Database) -> None:
+    # A transaction of our own first: it tells "away" from "wrong", the migration does not.
+    async with transactions.begin():
+        pass
+    await database.migrate(MIGRATIONS)
+
+
+@contextlib.asynccontextmanager
+async def _closing(channel: grpc.aio.Channel) -> AsyncIterator[grpc.aio.Channel]:
+    try:
+        yield channel
+    finally:
+        await channel.close(grace=1.0)

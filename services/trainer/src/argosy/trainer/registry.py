@@ -1,0 +1,161 @@
+"""The registry as the trainer uses it: models and files to read, adapters and results to hand in.
+
+Knows gRPC. Decides nothing; every method raises `ApiError`, `Unavailable` if it may be tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import grpc
+from argosy.api.registry.v1 import registry_pb2, registry_pb2_grpc
+from argosy.kit.errors import Unavailable
+from argosy.kit.rpc import calling
+
+_TIMEOUT: Final = 5.0
+# A stream that brings nothing for this long is dead.
+_CHUNK_TIMEOUT: Final = 30.0
+_CHUNK: Final = 1 << 20
+# From the last word to the answer: a caller may hold a lock meanwhile.
+_COMMIT_TIMEOUT: Final = 20.0
+ADAPTER_FILES: Final = ("adapter_config.json", "adapter_model.safetensors")
+
+Commit = Callable[[], Awaitable[None]]
+
+
+class Registry:
+    """Calls to the registry over one channel."""
+
+    def __init__(self, channel: grpc.aio.Channel, publish_timeout: float) -> None:
+        self._catalog = registry_pb2_grpc.CatalogServiceStub(channel)
+        self._files = registry_pb2_grpc.FileServiceStub(channel)
+        self._publish_timeout = publish_timeout
+
+    async def model(self, project_id: str, model_id: str) -> registry_pb2.Model:
+        """Raises `NotFound`."""
+        request = registry_pb2.GetModelRequest(project_id=project_id, model_id=model_id)
+        with calling("registry"):
+            return (await self._catalog.GetModel(request, timeout=_TIMEOUT)).model
+
+    async def file(self, project_id: str, file_id: str) -> registry_pb2.File:
+        """Raises `NotFound`."""
+        request = registry_pb2.GetFileRequest(project_id=project_id, file_id=file_id)
+        with calling("registry"):
+            return (await self._files.GetFile(request, timeout=_TIMEOUT)).file
+
+    async def download(self, project_id: str, file_id: str, target: Path) -> None:
+        """Write a file's content to `target`, which exists only once its hash was checked.
+
+        Raises `NotFound`, `Unavailable`, and OSError from the disk.
+        """
+        expected = (await self.file(project_id, file_id)).sha256
+        aside = target.with_suffix(".part")
+        digest = hashlib.sha256()
+        with await asyncio.to_thread(aside.open, "wb") as out:
+            async for chunk in self._chunks(project_id, file_id):
+                digest.update(chunk)
+                await asyncio.to_thread(out.write, chunk)
+            out.flush()
+            await asyncio.to_thread(os.fsync, out.fileno())
+        if digest.hexdigest() != expected:
+            aside.unlink()
+            raise Unavailable(f"File '{file_id}' arrived damaged from the registry.")
+        aside.rename(target)
+
+    async def _chunks(self, project_id: str, file_id: str) -> AsyncIterator[bytes]:
+        request = registry_pb2.ReadFileRequest(project_id=project_id, file_id=file_id)
+        with calling("registry"):
+            call = self._files.ReadFile(request)
+            answers = aiter(call)
+            try:
+                while True:
+                    async with asyncio.timeout(_CHUNK_TIMEOUT):
+                        answer = await anext(answers)
+                    yield answer.chunk
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise Unavailable("The registry stopped sending a file.") from None
+            finally:
+                call.cancel()
+
+    @contextlib.asynccontextmanager
+    async def uploading(self, model: registry_pb2.Model, folder: Path) -> AsyncIterator[Commit]:
+        """Upload an adapter's files, and enter the block when all but the last word is said.
+
+        The block awaits the value it gets to make the model exist; without that the upload is
+        thrown away. So a caller can look, under a lock, whether the model is still wanted.
+        """
+        sent, last_word = asyncio.Event(), asyncio.Event()
+
+        async def parts() -> AsyncIterator[registry_pb2.PublishAdapterRequest]:
+            async for part in _adapter_parts(model, folder):
+                yield part
+            sent.set()
+            await last_word.wait()
+
+        call = self._catalog.PublishAdapter(parts(), timeout=self._publish_timeout)
+        waiting = asyncio.create_task(sent.wait())
+        answering = asyncio.ensure_future(call)
+        try:
+            # The registry may answer early: it knows the model already, or refuses it.
+            await asyncio.wait({waiting, answering}, return_when=asyncio.FIRST_COMPLETED)
+
+            async def commit() -> None:
+                last_word.set()
+                try:
+                    with calling("registry"):
+                        async with asyncio.timeout(_COMMIT_TIMEOUT):
+                            await answering
+                except TimeoutError:
+                    raise Unavailable("The registry does not answer to an upload.") from None
+                except asyncio.CancelledError:
+                    task = asyncio.current_task()
+                    if task is None or task.cancelling():
+                        raise
+                    # Not we were cancelled, but the call: its request stream broke.
+                    raise Unavailable("The upload of an adapter was broken off.") from None
+
+            yield commit
+        finally:
+            waiting.cancel()
+            if not answering.done():
+                call.cancel()
+            await asyncio.gather(waiting, answering, return_exceptions=True)
+
+    async def upload_result(
+        self, project_id: str, file_id: str, filename: str, content: bytes
+    ) -> None:
+        """Make a result file under a fixed id; doing it again changes nothing."""
+
+        async def parts() -> AsyncIterator[registry_pb2.CreateFileRequest]:
+            yield registry_pb2.CreateFileRequest(
+                header=registry_pb2.FileHeader(
+                    project_id=project_id,
+                    filename=filename,
+                    purpose="fine-tune-results",
+                    file_id=file_id,
+                )
+            )
+            for start in range(0, len(content), _CHUNK):
+                yield registry_pb2.CreateFileRequest(chunk=content[start : start + _CHUNK])
+
+        with calling("registry"):
+            await self._files.CreateFile(parts(), timeout=_CHUNK_TIMEOUT)
+
+
+async def _adapter_parts(
+    model: registry_pb2.Model, folder: Path
+) -> AsyncIterator[registry_pb2.PublishAdapterRequest]:
+    yield registry_pb2.PublishAdapterRequest(model=model)
+    for name in ADAPTER_FILES:
+        yield registry_pb2.PublishAdapterRequest(file_name=name)
+        with (folder / name).open("rb") as file:
+            while chunk := await asyncio.to_thread(file.read, _CHUNK):
+                yield registry_pb2.PublishAdapterRequest(chunk=chunk)

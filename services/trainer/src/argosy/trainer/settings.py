@@ -1,0 +1,59 @@
+"""Settings of the trainer's supervisor, read once from `ARGOSY_*`. Knows no defaults of peers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from argosy.kit.settings import Address, DatabaseSettings
+from pydantic import Field
+
+
+class TrainerSettings(DatabaseSettings):
+    """What the trainer reads besides what all services read."""
+
+    registry_url: Address = Field(description="host:port of the registry's gRPC.")
+    run_root: Path = Field(description="Folder of the runs; one supervisor at a time uses it.")
+    worker_python: Path = Field(
+        default=Path("python"), description="Python of the environment that has torch."
+    )
+    worker_command: list[str] | None = Field(
+        default=None,
+        description="JSON list that replaces `[worker_python, -m, argosy.trainer.worker]`.",
+    )
+    slots: int = Field(default=1, ge=1, le=64, description="Jobs that run at the same time.")
+    lease_seconds: float = Field(
+        default=30.0, ge=1.0, description="How long a dead supervisor's job waits for another."
+    )
+    poll_seconds: float = Field(
+        default=2.0, gt=0, description="How often to look for work that nobody announced."
+    )
+    relist_seconds: float = Field(
+        default=60.0, gt=0, description="How often to compare jobs and run folders with the truth."
+    )
+    stall_seconds: float = Field(
+        default=1800.0, gt=0, description="A child that says nothing for this long is killed."
+    )
+    stop_grace_seconds: float = Field(
+        default=5.0, ge=0, description="From SIGTERM to SIGKILL of a child."
+    )
+    crash_retries: int = Field(
+        default=3, ge=0, description="Crashes of a child without a new checkpoint in between."
+    )
+    crash_backoff_seconds: float = Field(
+        default=2.0, ge=0, description="Wait after a child's first crash; doubles with each."
+    )
+    publish_timeout_seconds: float = Field(
+        default=120.0, gt=0, description="Limit of one upload of an adapter to the registry."
+    )
+    max_lora_rank: int = Field(
+        default=64, ge=1, description="Highest LoRA rank that the engines serve."
+    )
+    run_retention_seconds: float = Field(
+        default=7 * 24 * 3600.0,
+        ge=0,
+        description="How long the folder of a finished run is kept.",
+    )
+
+    def command(self) -> list[str]:
+        """Return the child's command, without the run folder that comes last."""
+        return self.worker_command or [str(self.worker_python), "-m", "argosy.trainer.worker"]

@@ -1,0 +1,174 @@
+"""What happened to a job: rows of `events`, `metrics` and `checkpoints`. Knows SQL only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from argosy.api import ids
+from argosy.trainer.domain import worker_lines
+from argosy.trainer.domain.job import Checkpoint, JobEvent, MetricsRow
+from argosy.trainer.domain.texts import Note
+from argosy.trainer.store.tables import checkpoints, events, metrics
+from argosy.trainer.store.transactions import Connection
+from sqlalchemy.dialects.postgresql import insert
+
+
+async def add_notes(connection: Connection, job_id: str, *notes: Note) -> None:
+    """Add events; one whose key the job has already is left as it is."""
+    for note in notes:
+        await connection.execute(
+            insert(events)
+            .values(
+                id=ids.new_id(ids.JOB_EVENT),
+                job_id=job_id,
+                key=note.key,
+                level=note.level,
+                message=note.message,
+                type=note.type,
+                data=sa.null() if note.data is None else note.data,
+            )
+            .on_conflict_do_nothing(constraint="events_once")
+        )
+
+
+async def has_note(connection: Connection, job_id: str, key: str) -> bool:
+    return bool(
+        await connection.scalar(
+            sa.select(sa.exists().where(events.c.job_id == job_id, events.c.key == key))
+        )
+    )
+
+
+async def events_page(
+    connection: Connection, job_id: str, *, after: str, limit: int, ascending: bool
+) -> list[JobEvent] | None:
+    """Return up to `limit` events; None if `after` names none of the job's."""
+    rows = await _page(connection, events, job_id, after, limit, ascending)
+    return rows and [
+        JobEvent(r["id"], r["created_at"], r["level"], r["message"], r["type"], r["data"])
+        for r in rows
+    ]
+
+
+async def put_step(connection: Connection, job_id: str, line: worker_lines.Step) -> None:
+    """Write a step's metrics, over those of an earlier try of the same step."""
+    await _upsert(
+        connection,
+        job_id,
+        line.step,
+        {
+            "train_loss": line.train_loss,
+            "train_mean_token_accuracy": line.train_mean_token_accuracy,
+            "learning_rate": line.learning_rate,
+            "grad_norm": line.grad_norm,
+            "tokens": line.tokens,
+            "tokens_per_second": line.tokens_per_second,
+        },
+    )
+
+
+async def put_validation(
+    connection: Connection, job_id: str, line: worker_lines.Validation
+) -> None:
+    await _upsert(
+        connection,
+        job_id,
+        line.step,
+        {
+            "valid_loss": line.valid_loss,
+            "valid_mean_token_accuracy": line.valid_mean_token_accuracy,
+        },
+    )
+
+
+async def metrics_until(connection: Connection, job_id: str, last: int) -> list[MetricsRow]:
+    """Return the metrics of steps 1 to `last`, in order."""
+    names = MetricsRow.__dataclass_fields__
+    rows = await connection.execute(
+        sa.select(*(metrics.c[name] for name in names))
+        .where(metrics.c.job_id == job_id, metrics.c.step.between(1, last))
+        .order_by(metrics.c.step)
+    )
+    return [MetricsRow(**row) for row in rows.mappings()]
+
+
+async def trained_tokens(connection: Connection, job_id: str, last: int) -> int:
+    """Return the tokens of steps 1 to `last`: each step once, however often it was run."""
+    total = await connection.scalar(
+        sa.select(sa.func.coalesce(sa.func.sum(metrics.c.tokens), 0)).where(
+            metrics.c.job_id == job_id, metrics.c.step.between(1, last)
+        )
+    )
+    return int(total or 0)
+
+
+async def add_checkpoint(connection: Connection, job_id: str, step: int, model_id: str) -> bool:
+    """Note a published checkpoint; tell whether it is new."""
+    added = await connection.execute(
+        insert(checkpoints)
+        .values(id=ids.new_id(ids.CHECKPOINT), job_id=job_id, step=step, model_id=model_id)
+        .on_conflict_do_nothing(constraint="checkpoints_once")
+        .returning(checkpoints.c.id)
+    )
+    return added.first() is not None
+
+
+async def published_steps(connection: Connection, job_id: str) -> set[int]:
+    rows = await connection.scalars(
+        sa.select(checkpoints.c.step).where(checkpoints.c.job_id == job_id)
+    )
+    return set(rows)
+
+
+async def checkpoints_page(
+    connection: Connection, job_id: str, *, after: str, limit: int, ascending: bool
+) -> list[Checkpoint] | None:
+    """Return up to `limit` checkpoints; None if `after` names none of the job's."""
+    rows = await _page(connection, checkpoints, job_id, after, limit, ascending)
+    if rows is None:
+        return None
+    found = await connection.execute(
+        sa.select(metrics).where(
+            metrics.c.job_id == job_id, metrics.c.step.in_([row["step"] for row in rows])
+        )
+    )
+    by_step = {row["step"]: row for row in found.mappings()}
+    return [_checkpoint(row, by_step.get(row["step"], {})) for row in rows]
+
+
+def _checkpoint(row: Any, measured: Any) -> Checkpoint:
+    return Checkpoint(
+        id=row["id"],
+        created_at=row["created_at"],
+        job_id=row["job_id"],
+        model_id=row["model_id"],
+        step=row["step"],
+        train_loss=measured.get("train_loss"),
+        train_mean_token_accuracy=measured.get("train_mean_token_accuracy"),
+        valid_loss=measured.get("valid_loss"),
+        valid_mean_token_accuracy=measured.get("valid_mean_token_accuracy"),
+    )
+
+
+async def _upsert(connection: Connection, job_id: str, step: int, values: dict[str, Any]) -> None:
+    await connection.execute(
+        insert(metrics)
+        .values(job_id=job_id, step=step, **values)
+        .on_conflict_do_update(index_elements=["job_id", "step"], set_=values)
+    )
+
+
+async def _page(
+    connection: Connection, table: sa.Table, job_id: str, after: str, limit: int, ascending: bool
+) -> list[Any] | None:
+    query = sa.select(table).where(table.c.job_id == job_id)
+    if after:
+        seq = await connection.scalar(
+            sa.select(table.c.seq).where(table.c.id == after, table.c.job_id == job_id)
+        )
+        if seq is None:
+            return None
+        query = query.where(table.c.seq > seq if ascending else table.c.seq < seq)
+    query = query.order_by(table.c.seq if ascending else table.c.seq.desc()).limit(limit)
+    return list((await connection.execute(query)).mappings())

@@ -1,0 +1,97 @@
+"""Jobs that wait: validating their files, and failing them when a file that they need is gone.
+
+Knows the registry's answers and the store. Does not know training.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from argosy.kit.errors import ApiError
+from argosy.trainer.domain import texts
+from argosy.trainer.domain.job import Job, JobError, Lease
+from argosy.trainer.domain.plan import Plan
+from argosy.trainer.domain.states import State
+from argosy.trainer.patience import insist
+from argosy.trainer.store import history, jobs, leases
+from argosy.trainer.store.transactions import Connection, Transactions
+from argosy.trainer.usecases.create import Planner
+from argosy.trainer.usecases.journal import Journal
+
+WAITING: Final = (State.VALIDATING_FILES, State.QUEUED)
+
+
+class ValidateJob:
+    """Looks once more at what the job needs, plans it and queues it."""
+
+    def __init__(self, transactions: Transactions, journal: Journal, planner: Planner) -> None:
+        self._transactions = transactions
+        self._journal = journal
+        self._planner = planner
+
+    async def __call__(self, job: Job, lease: Lease) -> None:
+        """Queue the leased job, or fail it; wait while the registry is away.
+
+        Raises `DatabaseAway`; calling again is safe.
+        """
+        async with self._transactions.begin() as connection:
+            notes = [texts.validating(job.training_file, "training")]
+            if job.validation_file:
+                notes.append(texts.validating(job.validation_file, "validation"))
+            await history.add_notes(connection, job.id, *notes)
+
+        async def attempt() -> Plan:
+            return await self._planner.plan(
+                job.project_id, job.model, job.training_file, job.validation_file, job.asked
+            )
+
+        try:
+            plan = await insist(attempt, "validating files")
+        except ApiError as refusal:
+            await self._fail(lease, _error(refusal))
+            return
+        async with self._transactions.begin() as connection:
+            held = await leases.lock(connection, lease, [State.VALIDATING_FILES])
+            if held is None:
+                return
+            await self._journal.move(
+                connection,
+                held,
+                State.QUEUED,
+                texts.queued(),
+                plan=plan,
+                total_steps=plan.max_steps,
+            )
+        self._journal.committed()
+
+    async def _fail(self, lease: Lease, error: JobError) -> None:
+        async with self._transactions.begin() as connection:
+            held = await leases.lock(connection, lease, [State.VALIDATING_FILES])
+            if held is not None:
+                await self._journal.fail(connection, held, error)
+        self._journal.committed()
+
+
+async def fail_without_file(connection: Connection, journal: Journal, file_id: str) -> int:
+    """Fail the waiting jobs that need a deleted file; return how many."""
+    waiting = await jobs.waiting_for(connection, file_id, WAITING)
+    for job in waiting:
+        await journal.fail(connection, job, missing_file(job, file_id))
+    return len(waiting)
+
+
+def missing_file(job: Job, file_id: str) -> JobError:
+    """Return why a job fails whose file is gone."""
+    param = "training_file" if file_id == job.training_file else "validation_file"
+    return JobError(
+        code=f"invalid_{param}",
+        message=(
+            f"The file '{file_id}' given as '{param}' was deleted before the job began. "
+            "Upload it again and create a new job."
+        ),
+        param=param,
+    )
+
+
+def _error(refusal: ApiError) -> JobError:
+    return JobError(refusal.code or "invalid_request", refusal.message, refusal.param or "")

@@ -1,0 +1,101 @@
+"""Checkpoints that are whole or absent.
+
+One is written aside by the training library, stripped to what a resumed run and a server need,
+made durable, described by `manifest.json` (SHA-256 and size of every file) and then renamed into
+`checkpoints/step-N`. A crash at any point leaves either no `step-N` or a complete one; `verify`
+tells a torn one (a bad disk, a cut copy) by its hashes. Standard library only.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from argosy.trainer.worker.failpoints import Failpoints
+from argosy.trainer.worker.failures import BadCheckpoint
+
+MANIFEST = "manifest.json"
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+# Optimizer, schedule, random states and the counters of the training library.
+RESUME_FILES = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+KEPT = {*ADAPTER_FILES, *RESUME_FILES}
+
+
+class Checkpoints:
+    """The checkpoints of one run; `aside` is where the training library writes."""
+
+    def __init__(self, run_dir: Path, failpoints: Failpoints) -> None:
+        self._folder = run_dir / "checkpoints"
+        self._failpoints = failpoints
+        self.aside = run_dir / "aside"
+
+    def prepare(self) -> None:
+        """Empties `aside`: what is there was left by a process that died."""
+        shutil.rmtree(self.aside, ignore_errors=True)
+        self.aside.mkdir(parents=True)
+        self._folder.mkdir(exist_ok=True)
+
+    def path(self, step: int) -> Path:
+        return self._folder / f"step-{step}"
+
+    def publish(self, written: Path, step: int) -> Path:
+        """Makes the folder `written` the checkpoint of `step`; returns its path."""
+        for path in written.iterdir():
+            if path.name not in KEPT:
+                path.unlink()
+        # The adapter is for others to read: the engine may run as another user.
+        for path in written.iterdir():
+            path.chmod(0o644)
+        files = {path.name: _describe(path) for path in sorted(written.iterdir())}
+        manifest = written / MANIFEST
+        manifest.write_text(json.dumps({"step": step, "files": files}, indent=1), "utf-8")
+        _sync(manifest)
+        _sync(written)
+        self._failpoints.hit("checkpoint.before_rename")
+        target = self.path(step)
+        # A run that resumed from an older checkpoint comes by this step again.
+        shutil.rmtree(target, ignore_errors=True)
+        written.rename(target)
+        _sync(self._folder)
+        return target
+
+
+def verify(checkpoint: Path) -> int:
+    """The step of a checkpoint whose files are all as written; raises BadCheckpoint."""
+    try:
+        manifest: dict[str, Any] = json.loads((checkpoint / MANIFEST).read_text("utf-8"))
+        step, files = int(manifest["step"]), dict(manifest["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadCheckpoint(f"{checkpoint.name} has no readable {MANIFEST}: {error}") from error
+    missing = KEPT - files.keys()
+    if missing:
+        raise BadCheckpoint(f"{checkpoint.name} lacks {', '.join(sorted(missing))}")
+    for name, expected in files.items():
+        try:
+            found = _digest(checkpoint / name)
+        except OSError as error:
+            raise BadCheckpoint(f"{checkpoint.name}/{name} cannot be read: {error}") from error
+        if found != expected:
+            raise BadCheckpoint(f"{checkpoint.name}/{name} is not what was written")
+    return step
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    _sync(path)
+    return _digest(path)
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

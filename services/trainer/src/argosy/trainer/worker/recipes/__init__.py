@@ -1,0 +1,1 @@
+"""One recipe a method, each readable from top to bottom."""

@@ -1,0 +1,251 @@
+"""A training child that only pretends: the protocol of `argosy.trainer.worker`, at once, no torch.
+
+`python tests/fakes/worker.py [--control FILE] RUN_DIR`. Losses, tokens and adapters are functions
+of the seed and the step alone, so a resumed run can be held against an uninterrupted one. What it
+does is `KNOBS`, changed by FILE (JSON): keys as in KNOBS, and `lives`, a list whose item n changes
+the knobs of the n-th child of a run. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+KNOBS: dict[str, Any] = {
+    # Wall time of a step.
+    "step_seconds": 0.0,
+    # kill -9 of itself before this step is reported.
+    "die_at_step": None,
+    # Exit with this status instead.
+    "exit_at_step": None,
+    "exit_status": 3,
+    # Say `failed` before this step.
+    "fail_at_step": None,
+    "fail_reason": "internal",
+    "fail_message": "a failure made on purpose",
+    # Say nothing more from this step on.
+    "hang_at_step": None,
+    # Wait before this step until `hold_file` exists.
+    "hold_at_step": None,
+    "hold_file": None,
+    # Die after a checkpoint was written aside and before its rename.
+    "die_before_rename_at": None,
+    # Damage a file of the checkpoint of this step after its rename, then die.
+    "tear_at_step": None,
+    # Go on when asked to stop.
+    "ignore_sigterm": False,
+    # Start a process that outlives this one and holds its output.
+    "grandchild": False,
+    # Print what no protocol knows.
+    "noise": False,
+    # Say `bad_checkpoint` if told to resume.
+    "refuse_to_resume": False,
+    # Width of the adapter's matrices.
+    "width": 8,
+}
+
+
+class Worker:
+    """One life of a run's child."""
+
+    def __init__(self, run_dir: Path, knobs: dict[str, Any]) -> None:
+        self._run_dir = run_dir
+        self._knobs = knobs
+        self._spec = json.loads((run_dir / "spec.json").read_text("utf-8"))
+        self._stopped = False
+
+    def run(self) -> int:
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        spec = self._spec
+        (self._run_dir / "aside").mkdir(exist_ok=True)
+        (self._run_dir / "checkpoints").mkdir(exist_ok=True)
+        if self._knobs["grandchild"]:
+            # Its pid is all that the test needs to know of it.
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            (self._run_dir / "grandchild").write_text(str(child.pid))
+        if self._knobs["noise"]:
+            print("Loading weights: 100%\n{not json\n[1, 2]\n" + "x" * (3 << 20), flush=True)
+        records = _count_records(Path(spec["training_file"]))
+        total = spec["max_steps"] or spec["n_epochs"] * math.ceil(records / spec["batch_size"])
+        first = self._resume_step()
+        if first and self._knobs["refuse_to_resume"]:
+            say("failed", reason="bad_checkpoint", message="refused on purpose")
+            return 1
+        say("started", total_steps=total, records=records, resumed_from=first)
+        for step in range(first + 1, total + 1):
+            if self._misbehave(step):
+                return 1
+            time.sleep(self._knobs["step_seconds"])
+            if self._stopped:
+                return 143
+            say("step", step=step, **numbers(spec["seed"], step))
+            if step % spec["checkpoint_every_steps"] == 0 or step == total:
+                if spec["validation_file"]:
+                    say("validation", step=step, **validation_numbers(spec["seed"], step))
+                path = self._checkpoint(step)
+                say("checkpoint", step=step, path=str(path))
+        say("finished", step=total, path=str(self._run_dir / "checkpoints" / f"step-{total}"))
+        return 0
+
+    def _resume_step(self) -> int:
+        if self._spec["resume_from"] is None:
+            return 0
+        manifest = Path(self._spec["resume_from"]) / "manifest.json"
+        step: int = json.loads(manifest.read_text("utf-8"))["step"]
+        return step
+
+    def _misbehave(self, step: int) -> bool:
+        """Do what is due before `step`; tell whether the run has failed."""
+        knobs = self._knobs
+        if knobs["hold_at_step"] == step:
+            while not Path(knobs["hold_file"]).exists() and not self._stopped:
+                time.sleep(0.005)
+        if knobs["die_at_step"] == step:
+            die()
+        if knobs["exit_at_step"] == step:
+            os._exit(knobs["exit_status"])
+        if knobs["hang_at_step"] == step:
+            while not self._stopped:
+                time.sleep(0.05)
+        if knobs["fail_at_step"] == step:
+            say("failed", reason=knobs["fail_reason"], message=knobs["fail_message"])
+            return True
+        return False
+
+    def _checkpoint(self, step: int) -> Path:
+        written = self._run_dir / "aside" / f"checkpoint-{step}"
+        shutil.rmtree(written, ignore_errors=True)
+        written.mkdir()
+        rank, seed, width = self._spec["lora_rank"], self._spec["seed"], self._knobs["width"]
+        (written / "adapter_config.json").write_bytes(adapter_config(rank))
+        (written / "adapter_model.safetensors").write_bytes(adapter(rank, width, seed, step))
+        (written / "optimizer.pt").write_bytes(random.Random(seed + step).randbytes(64))
+        files = {path.name: _describe(path) for path in sorted(written.iterdir())}
+        manifest = {"step": step, "files": files}
+        (written / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+        if self._knobs["die_before_rename_at"] == step:
+            die()
+        target = self._run_dir / "checkpoints" / f"step-{step}"
+        shutil.rmtree(target, ignore_errors=True)
+        written.rename(target)
+        if self._knobs["tear_at_step"] == step:
+            file = target / "adapter_model.safetensors"
+            os.truncate(file, file.stat().st_size // 2)
+            die()
+        return target
+
+    def _on_sigterm(self, _number: int, _frame: object) -> None:
+        self._stopped = not self._knobs["ignore_sigterm"]
+
+
+def numbers(seed: int, step: int) -> dict[str, Any]:
+    """The metrics of a step: a function of seed and step, as a deterministic run's are."""
+    draw = random.Random(f"{seed}/{step}")
+    return {
+        "train_loss": round(2.0 / step + draw.random() / 10, 6),
+        "train_mean_token_accuracy": round(1 - 1 / (step + 1), 6),
+        "learning_rate": 0.001,
+        "grad_norm": round(draw.random(), 6),
+        "tokens": 100 + draw.randrange(100),
+        "tokens_per_second": 170.0,
+    }
+
+
+def validation_numbers(seed: int, step: int) -> dict[str, Any]:
+    draw = random.Random(f"valid/{seed}/{step}")
+    return {
+        "valid_loss": round(2.2 / step + draw.random() / 10, 6),
+        "valid_mean_token_accuracy": round(1 - 1 / (step + 1), 6),
+    }
+
+
+def adapter_config(rank: int) -> bytes:
+    return json.dumps(
+        {
+            "base_model_name_or_path": "base",
+            "bias": "none",
+            "inference_mode": True,
+            "lora_alpha": 2 * rank,
+            "lora_dropout": 0.0,
+            "peft_type": "LORA",
+            "r": rank,
+            "target_modules": ["q_proj"],
+            "task_type": "CAUSAL_LM",
+        }
+    ).encode()
+
+
+def adapter(rank: int, width: int, seed: int, step: int) -> bytes:
+    """A safetensors file with one LoRA pair: A (rank, width) and B (width, rank), float32."""
+    draw = random.Random(f"weights/{seed}/{step}")
+    prefix = "base_model.model.model.layers.0.self_attn.q_proj"
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    data = b""
+    for name, shape in (("lora_A", [rank, width]), ("lora_B", [width, rank])):
+        raw = struct.pack(f"<{rank * width}f", *(draw.uniform(-1, 1) for _ in range(rank * width)))
+        entries[f"{prefix}.{name}.weight"] = {
+            "dtype": "F32",
+            "shape": shape,
+            "data_offsets": [len(data), len(data) + len(raw)],
+        }
+        data += raw
+    header = json.dumps(entries).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+def say(event: str, **values: Any) -> None:
+    print(json.dumps({"event": event, **values}), flush=True)
+
+
+def die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    # The signal is on its way; nothing more may happen here.
+    signal.pause()
+    raise AssertionError
+
+
+def _count_records(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for line in file if line.strip())
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    raw = path.read_bytes()
+    return {"sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(raw)}
+
+
+def _knobs(control: Path | None, run_dir: Path) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if control is not None and control.exists():
+        changes = json.loads(control.read_text("utf-8"))
+    lives = changes.pop("lives", [])
+    counter = run_dir / "lives"
+    life = int(counter.read_text()) if counter.exists() else 0
+    counter.write_text(str(life + 1))
+    if life < len(lives):
+        changes |= lives[life]
+    unknown = changes.keys() - KNOBS.keys()
+    if unknown:
+        raise SystemExit(f"unknown knobs: {sorted(unknown)}")
+    return KNOBS | changes
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--control", type=Path)
+    parser.add_argument("run_dir", type=Path)
+    arguments = parser.parse_args()
+    directory: Path = arguments.run_dir.absolute()
+    sys.exit(Worker(directory, _knobs(arguments.control, directory)).run())

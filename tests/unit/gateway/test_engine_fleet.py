@@ -1,0 +1,57 @@
+"""The fleet follows the catalogue's pools and the engines' health."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from argosy.api.registry.v1.registry_pb2 import Pool
+from argosy.gateway.engines.fleet import Fleet
+from argosy.kit.clock import ManualClock
+from prometheus_client import CollectorRegistry
+
+from tests.harness.lane_plane import until
+
+
+def fleet() -> Fleet:
+    return Fleet(clock=ManualClock(), metrics=CollectorRegistry())
+
+
+def pool(*replicas: str, engine: str = "vllm", key: str = "") -> Pool:
+    return Pool(name="main", engine=engine, replicas=replicas, engine_key=key)
+
+
+def test_a_change_of_a_pool_keeps_the_replicas_that_stay() -> None:
+    ships = fleet()
+    ships.sync([pool("http://a:1", "http://b:1")])
+    first, second = ships.replicas("main")
+    first.ready = second.ready = True
+    ships.sync([pool("http://a:1", "http://c:1")])
+    assert ships.replicas("main")[0] is first
+    assert first.ready
+    assert not second.ready
+    assert not ships.replicas("main")[1].ready
+    ships.sync([pool("http://a:1", key="other")])
+    assert ships.replicas("main")[0] is not first
+    ships.sync([])
+    assert ships.replicas("main") == ()
+
+
+def test_a_bad_url_spoils_only_itself() -> None:
+    ships = fleet()
+    ships.sync([pool("https://a:1", "http://b:1", "http://b:1")])
+    assert [replica.url for replica in ships.replicas("main")] == ["http://b:1"]
+
+
+async def test_a_sick_engine_is_out_and_a_well_one_in(make_plane: Any) -> None:
+    plane, (engine,) = await make_plane()
+    (replica,) = plane.fleet.all_replicas()
+    assert replica.ready
+    assert replica.gauges.kv_cache_usage == 0.25
+    await engine.fault(sick=True)
+    await until(lambda: not replica.ready, "the sick engine to be out")
+    assert "503" in replica.reason
+    labels = {"pool": "main", "replica": replica.url}
+    assert plane.value("argosy_gateway_replica_ready", **labels) == 0
+    await engine.fault(reset=True)
+    await until(lambda: replica.ready, "the well engine to be in")
+    assert plane.value("argosy_gateway_replica_ready", **labels) == 1

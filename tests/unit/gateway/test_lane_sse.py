@@ -1,0 +1,86 @@
+"""The stream's scanner: whatever the cuts, the same bytes pass and the same things are seen."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from argosy.gateway.lane.sse import StreamScanner
+from hypothesis import given
+from hypothesis import strategies as st
+
+ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"a\\n\\ndata: x"}}]}\n\n'
+THINKS = b'data: {"choices":[{"index":0,"delta":{"reasoning_content":"hm"}}]}\r\n\r\n'
+TOOL = b'data:{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}\n\n'
+TEXT = b'data: {"choices":[{"index":0,"text":"a"}]}\n\n'
+COMMENT = b": keep-alive\n\n"
+NAMED = b'event: chunk\ndata: {"choices":[{"delta":{"content":"b"}}]}\nid: 7\n\n'
+USAGE = (
+    b'data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":4,'
+    b'"prompt_tokens_details":{"cached_tokens":2}}}\n\n'
+)
+DONE = b"data: [DONE]\n\n"
+STREAM = [ROLE, TOKEN, COMMENT, THINKS, TOOL, TEXT, NAMED, USAGE, DONE]
+
+
+@given(
+    st.lists(st.integers(0, sum(map(len, STREAM))), max_size=60).map(sorted),
+    st.booleans(),
+)
+def test_cuts_change_nothing(cuts: list[int], hide: bool) -> None:
+    whole = b"".join(STREAM)
+    scanner = StreamScanner(hide_usage=hide)
+    bounds = [0, *cuts, len(whole)]
+    passed = b"".join(scanner.feed(whole[a:b]) for a, b in pairwise(bounds) if a < b)
+    assert passed == (whole.replace(USAGE, b"") if hide else whole)
+    assert scanner.chunks == 5
+    assert scanner.finished
+    assert scanner.usage is not None
+    assert scanner.usage.completion_tokens == 4
+    assert scanner.usage.cached_tokens == 2
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_judged_without_a_crash(data: bytes) -> None:
+    scanner = StreamScanner(hide_usage=True)
+    passed = scanner.feed(data + b"\n\n")
+    assert (data + b"\n\n").startswith(passed) or scanner.usage is not None
+
+
+def test_an_incomplete_event_waits() -> None:
+    scanner = StreamScanner(hide_usage=True)
+    assert scanner.feed(TOKEN + TOKEN[:20]) == TOKEN
+    assert scanner.chunks == 1
+
+
+def test_what_precedes_an_error_passes_and_nothing_after_it() -> None:
+    scanner = StreamScanner(hide_usage=True)
+    error = b'data: {"error":{"message":"boom","type":"X","code":500}}\n\n'
+    assert scanner.feed(TOKEN + error + TOKEN + DONE) == TOKEN
+    assert scanner.error == "boom"
+    assert (scanner.chunks, scanner.finished) == (1, False)
+
+
+def test_what_precedes_garbage_passes_and_nothing_after_it() -> None:
+    for garbage in (b"<html>\n\n", b"data: {\n\n", b"data: []\n\n", b'data: {"choices":3}\n\n'):
+        scanner = StreamScanner(hide_usage=False)
+        assert scanner.feed(TOKEN + garbage + TOKEN) == TOKEN
+        assert scanner.malformed is not None
+
+
+def test_usage_with_choices_is_seen_and_passes() -> None:
+    chunk = TEXT[:-3] + b',"usage":{"prompt_tokens":1,"completion_tokens":9}}\n\n'
+    scanner = StreamScanner(hide_usage=True)
+    assert scanner.feed(chunk) == chunk
+    assert scanner.usage is not None
+    assert scanner.usage.completion_tokens == 9
+
+
+def test_an_event_without_end_is_given_up() -> None:
+    scanner = StreamScanner(hide_usage=True)
+    piece = b"data: " + b"x" * 65536
+    for _ in range(100):
+        assert scanner.feed(piece) == b""
+        if scanner.malformed:
+            return
+    raise AssertionError("it grew without bound")

@@ -1,0 +1,243 @@
+"""Tuning jobs: what the trainer is asked for and how its answers look."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import openai
+import pytest
+from argosy.api.trainer.v1 import trainer_pb2
+from argosy.kit.errors import Conflict
+from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
+from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
+
+JOBS = "/v1/fine_tuning/jobs"
+MINIMAL = {"model": "smollm2-135m-instruct", "training_file": "file-1"}
+
+
+async def test_create_hands_on_everything_that_was_asked(fleet: Any) -> None:
+    sdk = fleet.sdk(default_headers={"Idempotency-Key": "once"})
+    await sdk.fine_tuning.jobs.create(
+        **MINIMAL,
+        validation_file="file-2",
+        suffix="north-china",
+        seed=3,
+        metadata={"team": "maps"},
+        method={
+            "type": "supervised",
+            "supervised": {"hyperparameters": {"n_epochs": 2, "batch_size": "auto"}},
+        },
+        extra_body={"argosy": {"lora_rank": 16, "learning_rate": 0.002, "max_steps": 80}},
+    )
+    asked = fleet.tuning.requests[0]
+    assert asked.parameters == trainer_pb2.SupervisedParameters(
+        n_epochs=2, lora_rank=16, learning_rate=0.002, max_steps=80
+    )
+    assert (asked.project_id, asked.organization_slug, asked.key_id) == (
+        "proj_a",
+        "argosy",
+        "key_a",
+    )
+    assert (asked.model, asked.training_file, asked.validation_file) == (
+        "smollm2-135m-instruct",
+        "file-1",
+        "file-2",
+    )
+    assert (asked.suffix, asked.seed, dict(asked.metadata)) == ("north-china", 3, {"team": "maps"})
+    assert (asked.idempotency_key, asked.retry) == ("once", False)
+
+
+async def test_the_fingerprint_binds_the_body_to_the_key(fleet: Any) -> None:
+    body = json.dumps(MINIMAL).encode()
+    async with fleet.http() as client:
+        await client.post(JOBS, content=body, headers={"x-stainless-retry-count": "1"})
+        await client.post(JOBS, content=body, headers={"x-stainless-retry-count": "0"})
+        await client.post(JOBS, content=body + b" ")
+    first, second, third = fleet.tuning.requests
+    assert first.fingerprint == hashlib.sha256(b"key_a\0" + body).digest() == second.fingerprint
+    assert third.fingerprint != first.fingerprint
+    assert [r.retry for r in (first, second, third)] == [True, False, False]
+    assert not first.HasField("seed")
+
+
+async def test_the_older_place_of_hyperparameters_still_counts(fleet: Any) -> None:
+    async with fleet.http() as client:
+        answer = await client.post(JOBS, json={**MINIMAL, "hyperparameters": {"n_epochs": 4}})
+    assert answer.status_code == 200
+    assert fleet.tuning.requests[0].parameters.n_epochs == 4
+
+
+async def test_parameters_are_auto_until_they_are_planned(fleet: Any) -> None:
+    fleet.tuning.job.parameters.n_epochs = 2
+    async with fleet.http() as client:
+        raw = (await client.get(f"{JOBS}/ftjob-1")).json()
+        FineTuningJob.model_validate(raw, strict=True)
+        assert raw["hyperparameters"] == {
+            "n_epochs": 2,
+            "batch_size": "auto",
+            "learning_rate_multiplier": "auto",
+        }
+        assert raw["argosy"]["lora_rank"] is None
+        fleet.tuning.job.plan.CopyFrom(
+            trainer_pb2.SupervisedParameters(
+                n_epochs=2,
+                batch_size=8,
+                learning_rate_multiplier=1.0,
+                lora_rank=16,
+                learning_rate=0.002,
+                max_seq_length=1024,
+                checkpoint_every_steps=20,
+            )
+        )
+        fleet.tuning.job.total_steps = 80
+        fleet.tuning.job.completed_steps = 10
+        raw = (await client.get(f"{JOBS}/ftjob-1")).json()
+    FineTuningJob.model_validate(raw, strict=True)
+    planned = {"n_epochs": 2, "batch_size": 8, "learning_rate_multiplier": 1.0}
+    assert raw["hyperparameters"] == planned
+    assert raw["method"] == {"type": "supervised", "supervised": {"hyperparameters": planned}}
+    assert raw["argosy"] == {
+        "lora_rank": 16,
+        "learning_rate": 0.002,
+        "max_seq_length": 1024,
+        "checkpoint_every_steps": 20,
+        "max_steps": None,
+        "total_steps": 80,
+        "completed_steps": 10,
+    }
+
+
+async def test_a_failed_job_says_why(fleet: Any) -> None:
+    job = fleet.tuning.job
+    job.status = trainer_pb2.JOB_STATUS_FAILED
+    job.finished_at.FromSeconds(1_700_000_100)
+    job.trained_tokens = 0
+    job.error.code = "disk_full"
+    job.error.message = "The disk is full."
+    async with fleet.http() as client:
+        raw = (await client.get(f"{JOBS}/ftjob-1")).json()
+    FineTuningJob.model_validate(raw, strict=True)
+    assert raw["error"] == {"code": "disk_full", "message": "The disk is full.", "param": None}
+    assert (raw["finished_at"], raw["trained_tokens"]) == (1_700_000_100, 0)
+
+
+async def test_pause_resume_and_cancel(fleet: Any) -> None:
+    sdk = fleet.sdk()
+    assert (await sdk.fine_tuning.jobs.pause("ftjob-1")).status == "paused"
+    assert (await sdk.fine_tuning.jobs.resume("ftjob-1")).status == "queued"
+    fleet.tuning.fail = Conflict("The job is already finished.", code="job_finished")
+    with pytest.raises(openai.ConflictError, match="already finished"):
+        await sdk.fine_tuning.jobs.cancel("ftjob-1")
+
+
+async def test_lists_filter_and_page(fleet: Any) -> None:
+    sdk = fleet.sdk()
+    page = await sdk.fine_tuning.jobs.list(after="ftjob-0", limit=3, metadata={"a": "b c", "d": ""})
+    assert [job.id for job in page.data] == ["ftjob-1"]
+    asked = fleet.tuning.requests[0]
+    assert (asked.page.after, asked.page.limit, dict(asked.metadata)) == (
+        "ftjob-0",
+        3,
+        {"a": "b c", "d": ""},
+    )
+
+
+async def test_events_and_checkpoints_have_the_sdks_shapes(fleet: Any) -> None:
+    event = trainer_pb2.JobEvent(
+        id="ftevent-1", level="info", message="Step 1", type="metrics", data_json='{"step": 1}'
+    )
+    event.created_at.FromSeconds(1_700_000_000)
+    fleet.tuning.events = [event]
+    checkpoint = trainer_pb2.Checkpoint(
+        id="ftckpt_1", job_id="ftjob-1", model_id="ft:m:o::x:ckpt-step-10", step=10, train_loss=0.5
+    )
+    fleet.tuning.checkpoints = [checkpoint]
+    async with fleet.http() as client:
+        events = (await client.get(f"{JOBS}/ftjob-1/events?limit=1")).json()
+        checkpoints = (await client.get(f"{JOBS}/ftjob-1/checkpoints")).json()
+    assert FineTuningJobEvent.model_validate(events["data"][0], strict=True).data == {"step": 1}
+    assert (events["has_more"], events["first_id"], events["last_id"]) == (
+        True,
+        "ftevent-1",
+        "ftevent-1",
+    )
+    FineTuningJobCheckpoint.model_validate(checkpoints["data"][0], strict=True)
+    assert checkpoints["data"][0]["metrics"] == {"step": 10, "train_loss": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("change", "param", "words"),
+    [
+        ({"model": None}, "model", "expected a string, but got null"),
+        ({"model": 5}, "model", "expected a string, but got an integer"),
+        ({"seed": "x"}, "seed", "expected an integer or null"),
+        ({"seed": -1}, "seed", "at least 0"),
+        ({"suffix": "x" * 65}, "suffix", "pattern"),
+        ({"suffix": "a:b"}, "suffix", "pattern"),
+        ({"colour": 1}, "colour", "Unknown parameter"),
+        ({"hyperparameters": {"n_epochs": 0}}, "hyperparameters.n_epochs", "at least 1"),
+        ({"hyperparameters": {"n_epochs": 51}}, "hyperparameters.n_epochs", "at most 50"),
+        ({"hyperparameters": {"n_epochs": "many"}}, "hyperparameters.n_epochs", "'many'"),
+        ({"hyperparameters": {"beta": 1}}, "hyperparameters.beta", "Unknown parameter"),
+        ({"method": {"type": "dpo", "dpo": {}}}, "method.type", "Available: supervised"),
+        ({"method": {"type": "magic"}}, "method.type", "Available: supervised"),
+        ({"method": {}}, "method.type", "Missing required parameter"),
+        ({"method": {"type": "supervised", "dpo": {}}}, "method.dpo", "Leave it out"),
+        ({"argosy": {"lora_rank": 0}}, "argosy.lora_rank", "at least 1"),
+        ({"argosy": {"learning_rate": 0}}, "argosy.learning_rate", "greater than 0"),
+        ({"argosy": {"rank": 8}}, "argosy.rank", "Unknown parameter: 'argosy.rank'"),
+        ({"metadata": {"k" * 65: "v"}}, "metadata", "at most 64 characters"),
+        ({"metadata": {"k": "v" * 513}}, "metadata", "at most 512 characters"),
+        ({"metadata": {"k": 1}}, "metadata", "expected a string"),
+        ({"metadata": {str(n): "" for n in range(17)}}, "metadata", "at most 16 entries"),
+        ({"metadata": {"k": "\x00"}}, "metadata", "pattern"),
+        ({"integrations": [{"type": "wandb"}]}, "integrations", "not available"),
+        (
+            {
+                "hyperparameters": {},
+                "method": {"type": "supervised", "supervised": {"hyperparameters": {}}},
+            },
+            "hyperparameters",
+            "twice",
+        ),
+    ],
+)
+async def test_a_wrong_body_names_its_field(
+    fleet: Any, change: dict[str, Any], param: str, words: str
+) -> None:
+    async with fleet.http() as client:
+        answer = await client.post(JOBS, json={**MINIMAL, **change})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"], error["type"]) == (
+        400,
+        param,
+        "invalid_request_error",
+    )
+    assert words in error["message"]
+    assert fleet.tuning.requests == []
+
+
+@pytest.mark.parametrize("missing", ["model", "training_file"])
+async def test_a_missing_field_is_named(fleet: Any, missing: str) -> None:
+    body = {name: value for name, value in MINIMAL.items() if name != missing}
+    async with fleet.http() as client:
+        answer = await client.post(JOBS, json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == missing
+
+
+async def test_null_is_as_good_as_absent(fleet: Any) -> None:
+    optional = ("suffix", "seed", "metadata", "method", "integrations", "argosy", "validation_file")
+    async with fleet.http() as client:
+        answer = await client.post(JOBS, json=MINIMAL | dict.fromkeys(optional))
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("query", ["metadata=null", "metadata[a", "metadata[a]=%00", "limit=101"])
+async def test_a_wrong_filter_is_400(fleet: Any, query: str) -> None:
+    async with fleet.http() as client:
+        answer = await client.get(f"{JOBS}?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] in {"metadata", "limit"}

@@ -1,0 +1,176 @@
+"""The child from outside: what it reports, writes and survives, on a tiny model."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.worker.conftest import Run, StartRun, chat_line, write_chats
+
+pytestmark = pytest.mark.ml
+
+STEPS = 12
+# Losses of a resumed run against the uninterrupted one's: same kernels, same order, so only the
+# last bits of a float may differ.
+TOLERANCE = 1e-6
+
+
+@pytest.fixture(scope="module")
+def whole_run(start_run: StartRun, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An uninterrupted run, the measure for the others."""
+    directory = tmp_path_factory.mktemp("whole")
+    write_chats(directory / "train.jsonl", 22)
+    validation = write_chats(directory / "valid.jsonl", 5)
+    return start_run(directory, n_epochs=2, validation_file=str(validation))
+
+
+def test_a_run_reports_every_step_and_learns(whole_run: Run) -> None:
+    assert whole_run.status == 0
+    assert whole_run.events[0]["event"] == "started"
+    assert whole_run.events[0]["total_steps"] == STEPS
+    assert whole_run.events[0]["records"] == 22
+    assert list(whole_run.losses()) == list(range(1, STEPS + 1))
+    assert whole_run.losses()[STEPS] < whole_run.losses()[1] - 0.3
+    for step in whole_run.named("step"):
+        assert step["tokens"] > 0
+        assert step["learning_rate"] > 0
+        assert step["grad_norm"] > 0
+        assert 0 <= step["train_mean_token_accuracy"] <= 1
+    # Two epochs over the same records read the same tokens.
+    tokens = [step["tokens"] for step in whole_run.named("step")]
+    assert sum(tokens[:6]) == sum(tokens[6:])
+    assert [event["step"] for event in whole_run.named("validation")] == [4, 8, 12]
+    valid = [event["valid_loss"] for event in whole_run.named("validation")]
+    assert valid[-1] < valid[0]
+    assert whole_run.events[-1]["event"] == "finished"
+    assert whole_run.events[-1]["path"] == whole_run.named("checkpoint")[-1]["path"]
+
+
+def test_checkpoints_are_complete_and_name_no_path_of_the_machine(whole_run: Run) -> None:
+    assert whole_run.checkpoints() == ["step-12", "step-4", "step-8"]
+    for event in whole_run.named("checkpoint"):
+        checkpoint = Path(event["path"])
+        manifest = json.loads((checkpoint / "manifest.json").read_text("utf-8"))
+        assert manifest["step"] == event["step"]
+        names = {path.name for path in checkpoint.iterdir()}
+        assert set(manifest["files"]) == names - {"manifest.json"}
+        for name, described in manifest["files"].items():
+            content = (checkpoint / name).read_bytes()
+            assert described["bytes"] == len(content)
+            assert described["sha256"] == hashlib.sha256(content).hexdigest()
+        adapter = json.loads((checkpoint / "adapter_config.json").read_text("utf-8"))
+        assert adapter["base_model_name_or_path"] == "tiny"
+        assert (adapter["r"], adapter["lora_alpha"], adapter["bias"]) == (4, 8, "none")
+
+
+def test_a_run_killed_before_the_rename_resumes_with_the_same_losses(
+    whole_run: Run, start_run: StartRun, tmp_path: Path
+) -> None:
+    shutil.copy(whole_run.directory / "train.jsonl", tmp_path / "train.jsonl")
+    killed = start_run(tmp_path, n_epochs=2, failpoints="checkpoint.before_rename=exit@2")
+    assert killed.status == 70
+    assert killed.checkpoints() == ["step-4"]
+
+    resumed = start_run(tmp_path, n_epochs=2, resume_from=str(tmp_path / "checkpoints" / "step-4"))
+
+    assert resumed.status == 0
+    assert resumed.events[0]["resumed_from"] == 4
+    expected = {step: loss for step, loss in whole_run.losses().items() if step > 4}
+    assert resumed.losses() == pytest.approx(expected, rel=TOLERANCE)
+    assert resumed.checkpoints() == ["step-12", "step-4", "step-8"]
+    rates = [event["learning_rate"] for event in whole_run.named("step")]
+    assert [event["learning_rate"] for event in resumed.named("step")] == rates[4:]
+
+
+def test_sigterm_ends_a_run_at_the_next_step_without_a_checkpoint(
+    start_run: StartRun, tmp_path: Path
+) -> None:
+    write_chats(tmp_path / "train.jsonl", 8)
+    stopped = start_run(tmp_path, max_steps=100_000, checkpoint_every_steps=50_000, stop_at_step=3)
+    assert stopped.status == 143
+    assert stopped.checkpoints() == []
+    assert stopped.named("finished") == stopped.named("failed") == []
+
+
+def test_a_line_that_cannot_be_trained_on_is_named(start_run: StartRun, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(chat_line("a", "b") + '{"messages": [{"role"\n', "utf-8")
+    failed = start_run(tmp_path)
+    assert failed.status == 1
+    assert failed.events[-1]["reason"] == "bad_data"
+    assert "line 2" in failed.events[-1]["message"]
+
+
+def test_a_torn_checkpoint_is_refused(whole_run: Run, start_run: StartRun, tmp_path: Path) -> None:
+    torn = tmp_path / "step-8"
+    shutil.copytree(whole_run.directory / "checkpoints" / "step-8", torn)
+    with (torn / "optimizer.pt").open("r+b") as file:
+        file.truncate(1000)
+    failed = start_run(tmp_path, resume_from=str(torn))
+    assert failed.status == 1
+    assert failed.events[-1]["reason"] == "bad_checkpoint"
+    assert "optimizer.pt" in failed.events[-1]["message"]
+
+
+MASK_SCRIPT = """
+import json, sys
+from pathlib import Path
+from transformers import AutoTokenizer
+from argosy.trainer.worker.conversations import read_conversations
+from argosy.trainer.worker.tokens import Tokenization
+
+words = AutoTokenizer.from_pretrained(sys.argv[1])
+corpus = Tokenization(words, 120).corpus(read_conversations(Path(sys.argv[2])), "file")
+pairs = []
+for record in corpus.records:
+    trained = [token for token in record.labels() if token != -100]
+    pairs.append([words.decode(record.ids), words.decode(trained)])
+print(json.dumps({"pairs": pairs, "truncated": corpus.truncated, "dropped": corpus.dropped}))
+"""
+
+
+def test_only_the_answers_are_trained(ml_python: str, tiny_model: Path, tmp_path: Path) -> None:
+    """Every answer with the token that ends it, but none of weight 0, and nothing else.
+
+    A token of this model is a byte, so lengths are easy to see: 120 at most.
+    """
+    chats = [
+        [
+            {"role": "system", "content": "be brief"},
+            {"role": "user", "content": "one?"},
+            {"role": "assistant", "content": "first"},
+            {"role": "user", "content": "two?"},
+            {"role": "assistant", "content": "2nd", "weight": 0},
+            {"role": "user", "content": [{"type": "text", "text": "三?"}]},
+            {"role": "assistant", "content": "第三", "weight": 1},
+            {"role": "user", "content": "thanks"},
+        ],
+        [
+            {"role": "user", "content": "long?"},
+            {"role": "assistant", "content": "x" * 200},
+        ],
+        [
+            {"role": "user", "content": "y" * 200},
+            {"role": "assistant", "content": "short"},
+        ],
+    ]
+    file = tmp_path / "train.jsonl"
+    file.write_text("".join(json.dumps({"messages": chat}) + "\n" for chat in chats), "utf-8")
+    result = subprocess.run(
+        [ml_python, "-c", MASK_SCRIPT, str(tiny_model), str(file)],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    corpus = json.loads(result.stdout)
+    (whole, trained), (cut, cut_trained) = corpus["pairs"]
+    assert trained == "first<|im_end|>第三<|im_end|>"
+    # What follows the last answer is not even read.
+    assert whole.endswith("第三<|im_end|>")
+    assert whole.startswith("<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\none?")
+    prompt = "<|im_start|>user\nlong?<|im_end|>\n<|im_start|>assistant\n"
+    assert cut == prompt + cut_trained
+    assert set(cut_trained) == {"x"}
+    assert (corpus["truncated"], corpus["dropped"]) == (2, 1)

@@ -1,0 +1,165 @@
+"""One whole voyage on the real engine and the real trainer, by the commands that a user types.
+
+From an empty home to a tuned model that answers by its name, also after a kill of the trainer, a
+`down` and an `up`. Every request goes through the stock SDK.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from argosy.cli.demo.charts import make_task
+from argosy.kit.processes import free_port
+
+from tests.harness.waiting import wait_until
+
+BASE = "smollm2-135m-instruct"
+CANARY = "xylophone-quartz-heron"
+ARGOSY = [str(Path(sys.executable).with_name("argosy"))]
+
+pytestmark = [pytest.mark.ml, pytest.mark.timeout(1500)]
+
+
+class Fleet:
+    """A fleet as a user sees it: commands in, JSON out."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._port = str(free_port())
+
+    def command(self, *words: str, timeout: float = 300) -> str:
+        done = subprocess.run(
+            [*ARGOSY, *words, "--home", str(self._home)],
+            capture_output=True, text=True, timeout=timeout, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"argosy {' '.join(words)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def up(self) -> None:
+        self.command("up", "--detach", "--port", self._port)
+
+    def down(self) -> None:
+        self.command("down", timeout=30)
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.command("status", "--json"))
+        return status
+
+    def process(self, name: str) -> dict[str, Any]:
+        return next(p for p in self.status()["processes"] if p["name"] == name)
+
+    def client(self) -> openai.OpenAI:
+        status = self.status()
+        return openai.OpenAI(base_url=status["base_url"], api_key=status["api_key"], timeout=120)
+
+    def logs(self) -> str:
+        files = [p for p in self._home.rglob("*.log") if p.is_file()]
+        assert files
+        return "\n".join(p.read_text("utf-8", "replace") for p in files)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path_factory.mktemp("home"))
+    fleet.up()
+    try:
+        yield fleet
+    finally:
+        fleet.down()
+
+
+def _say(client: openai.OpenAI, model: str, text: str = "What is the capital of France?") -> str:
+    answer = client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": text}], temperature=0, max_tokens=12
+    )
+    assert answer.model == model
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens > 0
+    return answer.choices[0].message.content or ""
+
+
+def _tune(fleet: Fleet, client: openai.OpenAI) -> tuple[str, list[str]]:
+    """Tune for six steps, killing the trainer on the way; return the model and its checkpoints."""
+    content = make_task(seed=3, training=24).training_jsonl()
+    file = client.files.create(file=("charts.jsonl", io.BytesIO(content)), purpose="fine-tune")
+    job = client.fine_tuning.jobs.create(
+        model=BASE,
+        training_file=file.id,
+        suffix="voyage",
+        seed=1,
+        method={"type": "supervised", "supervised": {"hyperparameters": {"batch_size": 4}}},
+        extra_body={"argosy": {"lora_rank": 8, "learning_rate": 2e-3, "max_steps": 6,
+                               "checkpoint_every_steps": 2}},
+    )  # fmt: skip
+    wait_until(
+        lambda: client.fine_tuning.jobs.checkpoints.list(job.id).data, 240, "the first checkpoint"
+    )
+    os.kill(fleet.process("trainer")["pid"], signal.SIGKILL)
+    ended = wait_until(
+        lambda: (j := client.fine_tuning.jobs.retrieve(job.id)).finished_at and j, 400, "the job"
+    )
+    assert ended.status == "succeeded", ended.error
+    assert ended.fine_tuned_model is not None
+    events = client.fine_tuning.jobs.list_events(job.id, limit=100)
+    metrics = [e.data for e in events if e.type == "metrics"]
+    steps = sorted({d["step"] for d in metrics if isinstance(d, dict) and "train_loss" in d})
+    assert steps == [1, 2, 3, 4, 5, 6]
+    result = client.files.content(ended.result_files[0]).text
+    assert len(result.splitlines()) == 7
+    checkpoints = client.fine_tuning.jobs.checkpoints.list(job.id).data
+    assert sorted(c.step_number for c in checkpoints) == [2, 4, 6]
+    return ended.fine_tuned_model, [c.fine_tuned_model_checkpoint for c in checkpoints]
+
+
+def test_the_fleet_sails(fleet: Fleet) -> None:
+    client = fleet.client()
+    assert all(p["ready"] for p in fleet.status()["processes"])
+    base_says = _say(client, BASE)
+    assert "Paris" in base_says
+    stream = client.chat.completions.create(
+        model=BASE, messages=[{"role": "user", "content": f"Repeat: {CANARY}"}], stream=True,
+        max_tokens=12, stream_options={"include_usage": True},
+    )  # fmt: skip
+    chunks = list(stream)
+    assert chunks[-1].usage is not None
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    shape = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    structured = client.chat.completions.create(
+        model=BASE, messages=[{"role": "user", "content": "Give a number."}], max_tokens=40,
+        response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": shape}},
+    )  # fmt: skip
+    assert isinstance(json.loads(structured.choices[0].message.content or "")["n"], int)
+    vectors = client.embeddings.create(model="use-multilingual-v3", input=["a ship", "一艘船"])
+    assert [len(v.embedding) for v in vectors.data] == [512, 512]
+
+    tuned, checkpoints = _tune(fleet, client)
+    listed = {m.id for m in client.models.list()}
+    assert {BASE, tuned, *checkpoints} <= listed
+    with ThreadPoolExecutor(6) as pool:
+        answers = set(pool.map(lambda _: _say(client, tuned), range(6)))
+    assert len(answers) == 1
+    for checkpoint in checkpoints:
+        _say(client, checkpoint)
+
+    fleet.down()
+    fleet.up()
+    client = fleet.client()
+    assert {_say(client, tuned)} == answers
+
+    client.models.delete(tuned)
+    with pytest.raises(openai.NotFoundError) as caught:
+        _say(client, tuned)
+    assert caught.value.code == "model_not_found"
+    assert _say(client, BASE) == base_says
+    assert CANARY not in fleet.logs()
