@@ -149,10 +149,12 @@ async def test_a_caller_without_the_token_is_refused(embedder: Embedder) -> None
 
 async def test_standard_health_and_reflection(embedder: Embedder) -> None:
     async with grpc.aio.insecure_channel(embedder.target) as probe:
-        checked = await health_pb2_grpc.HealthStub(probe).Check(
+        # It follows `/readyz` with a delay, so it is watched and not asked once.
+        told = health_pb2_grpc.HealthStub(probe).Watch(
             health_pb2.HealthCheckRequest(service=SERVICE), timeout=10
         )
-        assert checked.status == health_pb2.HealthCheckResponse.SERVING
+        while (await told.read()).status != health_pb2.HealthCheckResponse.SERVING:
+            pass
     async with grpc.aio.insecure_channel(embedder.target) as channel:
         info = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
             timeout=10, metadata=((rpc.AUTHORIZATION, f"Bearer {TOKEN}"),)

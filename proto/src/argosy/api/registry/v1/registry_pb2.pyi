@@ -21,6 +21,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Priority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
+    PRIORITY_BATCH: _Priority.ValueType  # 1
+    """Batch work: served when nothing else waits."""
+    PRIORITY_FLEX: _Priority.ValueType  # 2
+    PRIORITY_DEFAULT: _Priority.ValueType  # 3
+    PRIORITY_HIGH: _Priority.ValueType  # 4
+
+class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+    """The order in which waiting requests are served."""
+
+PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
+PRIORITY_BATCH: Priority.ValueType  # 1
+"""Batch work: served when nothing else waits."""
+PRIORITY_FLEX: Priority.ValueType  # 2
+PRIORITY_DEFAULT: Priority.ValueType  # 3
+PRIORITY_HIGH: Priority.ValueType  # 4
+Global___Priority: _TypeAlias = Priority  # noqa: Y015
+
 class _ModelKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -53,6 +77,7 @@ class _EntryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EntryKind.V
     ENTRY_KIND_PROJECT: _EntryKind.ValueType  # 2
     ENTRY_KIND_MODEL: _EntryKind.ValueType  # 3
     ENTRY_KIND_POOL: _EntryKind.ValueType  # 4
+    ENTRY_KIND_ROUTE: _EntryKind.ValueType  # 5
 
 class EntryKind(_EntryKind, metaclass=_EntryKindEnumTypeWrapper): ...
 
@@ -61,6 +86,7 @@ ENTRY_KIND_KEY: EntryKind.ValueType  # 1
 ENTRY_KIND_PROJECT: EntryKind.ValueType  # 2
 ENTRY_KIND_MODEL: EntryKind.ValueType  # 3
 ENTRY_KIND_POOL: EntryKind.ValueType  # 4
+ENTRY_KIND_ROUTE: EntryKind.ValueType  # 5
 Global___EntryKind: _TypeAlias = EntryKind  # noqa: Y015
 
 @_typing.final
@@ -73,11 +99,20 @@ class Key(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    ADMIN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     digest: _builtins.bytes
     """HMAC-SHA256(pepper, secret), 32 bytes."""
     project_id: _builtins.str
     name: _builtins.str
+    priority: Global___Priority.ValueType
+    """What its requests are when they name no `service_tier`."""
+    admin: _builtins.bool
+    """May see how requests are routed."""
+    @_builtins.property
+    def limits(self) -> Global___Limits: ...
     def __init__(
         self,
         *,
@@ -85,10 +120,13 @@ class Key(_message.Message):
         digest: _builtins.bytes = ...,
         project_id: _builtins.str = ...,
         name: _builtins.str = ...,
+        limits: Global___Limits | None = ...,
+        priority: Global___Priority.ValueType = ...,
+        admin: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "id", b"id", "name", b"name", "project_id", b"project_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin", b"admin", "digest", b"digest", "id", b"id", "limits", b"limits", "name", b"name", "priority", b"priority", "project_id", b"project_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -101,24 +139,69 @@ class Project(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     ORGANIZATION_SLUG_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     organization_slug: _builtins.str
     """Short name used inside `ft:` model ids."""
+    share: _builtins.float
+    """Its part of a busy pool, relative to other projects; 0 counts as 1."""
+    @_builtins.property
+    def limits(self) -> Global___Limits:
+        """Hold for all keys of the project together, beside each key's own."""
+
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         name: _builtins.str = ...,
         organization_slug: _builtins.str = ...,
+        limits: Global___Limits | None = ...,
+        share: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name", "organization_slug", b"organization_slug"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limits", b"limits", "name", b"name", "organization_slug", b"organization_slug", "share", b"share"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Project: _TypeAlias = Project  # noqa: Y015
+
+@_typing.final
+class Limits(_message.Message):
+    """The most that may be used; 0 means no limit. Windows slide: a minute is the last 60 s."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    TOKENS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    TOKENS_PER_DAY_FIELD_NUMBER: _builtins.int
+    CONCURRENT_REQUESTS_FIELD_NUMBER: _builtins.int
+    MICROS_PER_DAY_FIELD_NUMBER: _builtins.int
+    requests_per_minute: _builtins.int
+    tokens_per_minute: _builtins.int
+    """Input and output together."""
+    tokens_per_day: _builtins.int
+    concurrent_requests: _builtins.int
+    micros_per_day: _builtins.int
+    """Money in a day, in millionths of the currency unit."""
+    def __init__(
+        self,
+        *,
+        requests_per_minute: _builtins.int = ...,
+        tokens_per_minute: _builtins.int = ...,
+        tokens_per_day: _builtins.int = ...,
+        concurrent_requests: _builtins.int = ...,
+        micros_per_day: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["concurrent_requests", b"concurrent_requests", "micros_per_day", b"micros_per_day", "requests_per_minute", b"requests_per_minute", "tokens_per_day", b"tokens_per_day", "tokens_per_minute", b"tokens_per_minute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Limits: _TypeAlias = Limits  # noqa: Y015
 
 @_typing.final
 class Model(_message.Message):
@@ -139,6 +222,8 @@ class Model(_message.Message):
     JOB_ID_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
     WEIGHTS_PATH_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    PINNED_REPLICAS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The name that clients send."""
     kind: Global___ModelKind.ValueType
@@ -161,8 +246,14 @@ class Model(_message.Message):
     step: _builtins.int
     weights_path: _builtins.str
     """For base models: the folder with the weights, as the trainer sees it."""
+    pinned_replicas: _builtins.int
+    """Adapters: kept resident on at least so many replicas, demand or not."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def price(self) -> Global___Price:
+        """Where it is unset, the base model's price holds."""
+
     def __init__(
         self,
         *,
@@ -181,31 +272,158 @@ class Model(_message.Message):
         job_id: _builtins.str = ...,
         step: _builtins.int = ...,
         weights_path: _builtins.str = ...,
+        price: Global___Price | None = ...,
+        pinned_replicas: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "owned_by", b"owned_by", "pool", b"pool", "project_id", b"project_id", "servable", b"servable", "step", b"step", "trainable", b"trainable", "weights_path", b"weights_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "owned_by", b"owned_by", "pinned_replicas", b"pinned_replicas", "pool", b"pool", "price", b"price", "project_id", b"project_id", "servable", b"servable", "step", b"step", "trainable", b"trainable", "weights_path", b"weights_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
 
 @_typing.final
+class Price(_message.Message):
+    """Money in millionths of the currency unit for a million tokens."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INPUT_FIELD_NUMBER: _builtins.int
+    CACHED_INPUT_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    input: _builtins.int
+    cached_input: _builtins.int
+    output: _builtins.int
+    def __init__(
+        self,
+        *,
+        input: _builtins.int = ...,
+        cached_input: _builtins.int = ...,
+        output: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_input", b"cached_input", "input", b"input", "output", b"output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Price: _TypeAlias = Price  # noqa: Y015
+
+@_typing.final
+class Route(_message.Message):
+    """What clients get when they call a name: one of several models by weight, others if it cannot
+    serve. A route may have the name of a model, which it then stands before.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    FALLBACKS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    project_id: _builtins.str
+    """The project that owns it; empty for a route shared by all."""
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___RouteTarget]: ...
+    @_builtins.property
+    def fallbacks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Model ids, tried in this order when no replica can serve the chosen target."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        project_id: _builtins.str = ...,
+        targets: _abc.Iterable[Global___RouteTarget] | None = ...,
+        fallbacks: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallbacks", b"fallbacks", "name", b"name", "project_id", b"project_id", "targets", b"targets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Route: _TypeAlias = Route  # noqa: Y015
+
+@_typing.final
+class RouteTarget(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    weight: _builtins.float
+    """Its part of the requests, relative to the others'; 0 gets none."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        weight: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_id", b"model_id", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RouteTarget: _TypeAlias = RouteTarget  # noqa: Y015
+
+@_typing.final
 class Pool(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class WeightsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     NAME_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     REPLICAS_FIELD_NUMBER: _builtins.int
     ENGINE_KEY_FIELD_NUMBER: _builtins.int
+    CONCURRENCY_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    QUEUE_SECONDS_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    MAX_LORAS_FIELD_NUMBER: _builtins.int
+    MAX_CPU_LORAS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     engine: _builtins.str
     """vllm, tgi or openai."""
     engine_key: _builtins.str
     """Secret the engines expect as bearer; empty if none."""
+    concurrency: _builtins.int
+    """Requests at work and requests waiting, in each gateway; 0 means the gateway's own setting."""
+    queue: _builtins.int
+    queue_seconds: _builtins.float
+    """The longest that a request waits; 0 means the gateway's own setting."""
+    max_loras: _builtins.int
+    """What each replica was started with, vLLM's --max-loras and --max-cpu-loras; 0 if not known."""
+    max_cpu_loras: _builtins.int
     @_builtins.property
     def replicas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Base URLs of the replicas, without `/v1`."""
+
+    @_builtins.property
+    def weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Weights of the routing scorers by name; those absent keep their default."""
 
     def __init__(
         self,
@@ -214,10 +432,16 @@ class Pool(_message.Message):
         engine: _builtins.str = ...,
         replicas: _abc.Iterable[_builtins.str] | None = ...,
         engine_key: _builtins.str = ...,
+        concurrency: _builtins.int = ...,
+        queue: _builtins.int = ...,
+        queue_seconds: _builtins.float = ...,
+        weights: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        max_loras: _builtins.int = ...,
+        max_cpu_loras: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "engine_key", b"engine_key", "name", b"name", "replicas", b"replicas"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["concurrency", b"concurrency", "engine", b"engine", "engine_key", b"engine_key", "max_cpu_loras", b"max_cpu_loras", "max_loras", b"max_loras", "name", b"name", "queue", b"queue", "queue_seconds", b"queue_seconds", "replicas", b"replicas", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -250,6 +474,7 @@ class WatchResponse(_message.Message):
     REMOVAL_FIELD_NUMBER: _builtins.int
     SYNCED_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     synced: _builtins.bool
     """All that existed at `revision` has been sent."""
@@ -265,6 +490,8 @@ class WatchResponse(_message.Message):
     def pool(self) -> Global___Pool: ...
     @_builtins.property
     def removal(self) -> Global___Removal: ...
+    @_builtins.property
+    def route(self) -> Global___Route: ...
     def __init__(
         self,
         *,
@@ -276,12 +503,13 @@ class WatchResponse(_message.Message):
         removal: Global___Removal | None = ...,
         synced: _builtins.bool = ...,
         heartbeat: _builtins.bool = ...,
+        route: Global___Route | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "heartbeat", b"heartbeat", "key", b"key", "model", b"model", "pool", b"pool", "project", b"project", "removal", b"removal", "synced", b"synced"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "heartbeat", b"heartbeat", "key", b"key", "model", b"model", "pool", b"pool", "project", b"project", "removal", b"removal", "route", b"route", "synced", b"synced"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "heartbeat", b"heartbeat", "key", b"key", "model", b"model", "pool", b"pool", "project", b"project", "removal", b"removal", "revision", b"revision", "synced", b"synced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "heartbeat", b"heartbeat", "key", b"key", "model", b"model", "pool", b"pool", "project", b"project", "removal", b"removal", "revision", b"revision", "route", b"route", "synced", b"synced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_entry: _TypeAlias = _typing.Literal["key", "project", "model", "pool", "removal", "synced", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_entry: _TypeAlias = _typing.Literal["key", "project", "model", "pool", "removal", "synced", "heartbeat", "route"]  # noqa: Y015
     _WhichOneofArgType_entry: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_entry) -> _WhichOneofReturnType_entry | None: ...
 
