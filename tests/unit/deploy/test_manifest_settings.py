@@ -22,15 +22,16 @@ PARTS = ("registry", "trainer", "embedder", "gateway")
 
 
 def settings_class(part: str) -> type[ServiceSettings]:
-    """Return the settings class of a part: the one that its module defines."""
+    """Return the settings class of a part: the one of its module that no other there builds on."""
     module = importlib.import_module(f"argosy.{part}.settings")
-    (found,) = (
+    defined = [
         value
         for value in vars(module).values()
         if inspect.isclass(value)
         and issubclass(value, ServiceSettings)
         and value.__module__ == module.__name__
-    )
+    ]
+    (found,) = (cls for cls in defined if not any(cls in other.__bases__ for other in defined))
     return found
 
 

@@ -24,9 +24,9 @@ from argosy.api.registry.v1 import registry_pb2, registry_pb2_grpc
 from argosy.api.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.catalog import Catalog
-from argosy.gateway.http.application import Resources, build
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.files import UploadLimits
+from argosy.gateway.http.fleet import Resources, fleet_application
 from argosy.gateway.metering.usage import Usage
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
@@ -321,7 +321,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(server.stop, 0)
         channel = await stack.enter_async_context(rpc.channel(f"127.0.0.1:{port}", settings))
-        app = build(
+        app = fleet_application(
             Resources(
                 body_reader=BodyReader(limit=MAX_BODY_BYTES, timeout=1.0),
                 clock=SystemClock(),

@@ -8,33 +8,12 @@ from argosy.kit.settings import Address, ServiceSettings
 from pydantic import Field, SecretStr
 
 
-class GatewaySettings(ServiceSettings):
-    """What the gateway reads on top of what every process does. Times are in seconds."""
-
-    registry_url: Address = Field(description="host:port of the registry's gRPC.")
-    trainer_url: Address = Field(description="host:port of the trainer's gRPC.")
-    embedder_url: Address = Field(description="host:port of the embedder's gRPC.")
-
-    key_pepper: SecretStr = Field(description="Secret that API keys are hashed with.")
-
-    spool_dir: Path = Field(
-        description="Folder of this process alone: usage events that the bus has not taken yet, "
-        "and uploads whose purpose is not known yet."
-    )
-    spool_max_bytes: int = Field(
-        default=64 << 20, ge=1 << 20, description="Usage events kept on disk, in bytes."
-    )
+class TrafficSettings(ServiceSettings):
+    """How completions are received, queued, sent on and given up. Times are in seconds."""
 
     max_body_bytes: int = Field(default=4 << 20, ge=1024, description="Largest JSON body.")
-    max_upload_bytes: int = Field(default=512 << 20, ge=1024, description="Largest file.")
     body_timeout_seconds: float = Field(
         default=30.0, gt=0, description="A JSON body arrives within this time."
-    )
-    upload_idle_seconds: float = Field(
-        default=60.0, gt=0, description="The longest pause inside an upload."
-    )
-    embed_timeout_seconds: float = Field(
-        default=60.0, gt=0, description="The embedder answers within this time."
     )
 
     first_byte_timeout_seconds: float = Field(
@@ -73,4 +52,30 @@ class GatewaySettings(ServiceSettings):
 
     drain_grace_seconds: float = Field(
         default=10.0, ge=0, description="After SIGTERM, open requests may go on for this long."
+    )
+
+
+class GatewaySettings(TrafficSettings):
+    """What the gateway of a fleet reads besides: its services, and what it keeps on disk."""
+
+    registry_url: Address = Field(description="host:port of the registry's gRPC.")
+    trainer_url: Address = Field(description="host:port of the trainer's gRPC.")
+    embedder_url: Address = Field(description="host:port of the embedder's gRPC.")
+
+    key_pepper: SecretStr = Field(description="Secret that API keys are hashed with.")
+
+    spool_dir: Path = Field(
+        description="Folder of this process alone: usage events that the bus has not taken yet, "
+        "and uploads whose purpose is not known yet."
+    )
+    spool_max_bytes: int = Field(
+        default=64 << 20, ge=1 << 20, description="Usage events kept on disk, in bytes."
+    )
+
+    max_upload_bytes: int = Field(default=512 << 20, ge=1024, description="Largest file.")
+    upload_idle_seconds: float = Field(
+        default=60.0, gt=0, description="The longest pause inside an upload."
+    )
+    embed_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="The embedder answers within this time."
     )

@@ -7,9 +7,7 @@ from typing import Any, Final
 from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.ports import Given, Models
-from argosy.gateway.upstream.models import ModelsClient
-from argosy.kit.errors import PermissionDenied
-from litestar import Controller, delete, get
+from litestar import Controller, get
 from litestar.params import FromPath
 
 Json = dict[str, Any]
@@ -20,7 +18,6 @@ _KIND: Final[dict[int, str]] = {
     pb.MODEL_KIND_CHECKPOINT: "checkpoint",
     pb.MODEL_KIND_EMBEDDING: "embedding",
 }
-_DELETABLE: Final = frozenset({pb.MODEL_KIND_TUNED, pb.MODEL_KIND_CHECKPOINT})
 
 
 def model_json(model: pb.Model) -> Json:
@@ -55,24 +52,3 @@ class ModelsController(Controller):
         self, caller: Given[Caller], models: Given[Models], model_id: FromPath[str]
     ) -> Json:
         return model_json(await models.find(caller.project_id, model_id.lstrip("/")))
-
-    @delete("/{model_id:path}", status_code=200)
-    async def remove(
-        self,
-        caller: Given[Caller],
-        models: Given[Models],
-        registry_models: Given[ModelsClient],
-        model_id: FromPath[str],
-    ) -> Json:
-        model = await models.find(caller.project_id, model_id.lstrip("/"))
-        if model.kind not in _DELETABLE:
-            raise PermissionDenied(
-                f"The model {model.id!r} belongs to this server and cannot be deleted here. Only "
-                "tuned models and their checkpoints can; take a base model out of the catalogue "
-                "file.",
-                param="model",
-                code="model_not_deletable",
-            )
-        await registry_models.delete(caller.project_id, model.id)
-        await models.forget(model.id)
-        return {"id": model.id, "object": "model", "deleted": True}

@@ -33,7 +33,6 @@ from argosy.gateway.lane.drain import Active
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.relay import Delivered, relay_stream, relay_whole
 from argosy.gateway.lane.request import CompletionRequest, Operation, parse
-from argosy.gateway.metering.meter import Meter
 from argosy.gateway.metering.usage import Usage
 from argosy.kit import logs, tracing
 from argosy.kit.clock import Clock
@@ -49,6 +48,13 @@ _LAST_WORD_SECONDS: Final = 1.0
 def new_request_id() -> str:
     """Return an id for a request; the form of `argosy.api.ids`, made in a microsecond."""
     return ids.REQUEST + secrets.token_hex(16)
+
+
+class Recorder(Protocol):
+    """Where usage is noted."""
+
+    def record(self, usage: Usage) -> None:
+        """Take note of a request that has ended, however it ended. Must not wait."""
 
 
 class Models(Protocol):
@@ -74,7 +80,7 @@ class Rooms:
     models: Models
     admission: Admission
     dispatcher: Dispatcher
-    meter: Meter
+    meter: Recorder
     metrics: LaneMetrics
     clock: Clock
     limits: LaneLimits

@@ -11,14 +11,14 @@
     ├── Unavailable        503  try again later
     └── Internal           500  our fault
 
-Knows statuses and how an error travels. Does not know HTTP bodies: the gateway writes those.
+Knows statuses and how an error travels. Does not know HTTP bodies (the gateway writes those), nor
+gRPC itself: statuses are named, so that a process without gRPC need not load it.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Final
 
-import grpc
 from argosy.api.common.v1 import common_pb2
 
 
@@ -31,7 +31,8 @@ class ApiError(Exception):
 
     kind: ClassVar[common_pb2.ErrorKind.ValueType] = common_pb2.ERROR_KIND_INTERNAL
     http_status: ClassVar[int] = 500
-    grpc_status: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
+    # A name of grpc.StatusCode.
+    grpc_status: ClassVar[str] = "INTERNAL"
     openai_type: ClassVar[str] = "server_error"
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
@@ -44,56 +45,56 @@ class ApiError(Exception):
 class InvalidRequest(ApiError):
     kind = common_pb2.ERROR_KIND_INVALID_REQUEST
     http_status = 400
-    grpc_status = grpc.StatusCode.INVALID_ARGUMENT
+    grpc_status = "INVALID_ARGUMENT"
     openai_type = "invalid_request_error"
 
 
 class Unauthenticated(ApiError):
     kind = common_pb2.ERROR_KIND_UNAUTHENTICATED
     http_status = 401
-    grpc_status = grpc.StatusCode.UNAUTHENTICATED
+    grpc_status = "UNAUTHENTICATED"
     openai_type = "invalid_request_error"
 
 
 class PermissionDenied(ApiError):
     kind = common_pb2.ERROR_KIND_PERMISSION_DENIED
     http_status = 403
-    grpc_status = grpc.StatusCode.PERMISSION_DENIED
+    grpc_status = "PERMISSION_DENIED"
     openai_type = "invalid_request_error"
 
 
 class NotFound(ApiError):
     kind = common_pb2.ERROR_KIND_NOT_FOUND
     http_status = 404
-    grpc_status = grpc.StatusCode.NOT_FOUND
+    grpc_status = "NOT_FOUND"
     openai_type = "invalid_request_error"
 
 
 class Conflict(ApiError):
     kind = common_pb2.ERROR_KIND_CONFLICT
     http_status = 409
-    grpc_status = grpc.StatusCode.FAILED_PRECONDITION
+    grpc_status = "FAILED_PRECONDITION"
     openai_type = "invalid_request_error"
 
 
 class TooLarge(ApiError):
     kind = common_pb2.ERROR_KIND_TOO_LARGE
     http_status = 413
-    grpc_status = grpc.StatusCode.OUT_OF_RANGE
+    grpc_status = "OUT_OF_RANGE"
     openai_type = "invalid_request_error"
 
 
 class RateLimited(ApiError):
     kind = common_pb2.ERROR_KIND_RATE_LIMITED
     http_status = 429
-    grpc_status = grpc.StatusCode.RESOURCE_EXHAUSTED
+    grpc_status = "RESOURCE_EXHAUSTED"
     openai_type = "rate_limit_error"
 
 
 class Unavailable(ApiError):
     kind = common_pb2.ERROR_KIND_UNAVAILABLE
     http_status = 503
-    grpc_status = grpc.StatusCode.UNAVAILABLE
+    grpc_status = "UNAVAILABLE"
 
 
 class Internal(ApiError):

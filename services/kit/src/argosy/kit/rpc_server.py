@@ -147,7 +147,7 @@ class _Around:
                 yield
         except errors.ApiError as error:
             await context.abort(
-                error.grpc_status,
+                grpc.StatusCode[error.grpc_status],
                 error.message,
                 ((ERROR_TRAILER, errors.to_proto(error).SerializeToString()),),
             )

@@ -1,0 +1,54 @@
+"""The ordinary API of a fleet's gateway: every controller, and what they work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.http.application import build
+from argosy.gateway.http.body import BodyReader
+from argosy.gateway.http.embeddings import EmbeddingsController
+from argosy.gateway.http.envelope import Envelope
+from argosy.gateway.http.files import FilesController, UploadLimits
+from argosy.gateway.http.fine_tuning import FineTuningController
+from argosy.gateway.http.ports import Models, RecordUsage
+from argosy.gateway.http.tuned_models import TunedModelsController
+from argosy.gateway.upstream.embedding import EmbeddingClient
+from argosy.gateway.upstream.files import FilesClient
+from argosy.gateway.upstream.models import ModelsClient
+from argosy.gateway.upstream.tuning import TuningClient
+from argosy.kit.clock import Clock
+from prometheus_client import CollectorRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the controllers work with, by the names under which they ask for it."""
+
+    body_reader: BodyReader
+    clock: Clock
+    embedding: EmbeddingClient
+    files: FilesClient
+    models: Models
+    record_usage: RecordUsage
+    registry_models: ModelsClient
+    tuning: TuningClient
+    upload_limits: UploadLimits
+
+
+def fleet_application(
+    resources: Resources, authenticator: Authenticator, metrics: CollectorRegistry
+) -> Envelope:
+    """Return the ASGI application of every route but the lane's."""
+    return build(
+        [
+            EmbeddingsController,
+            FilesController,
+            FineTuningController,
+            TunedModelsController,
+        ],
+        {name: getattr(resources, name) for name in Resources.__dataclass_fields__},
+        authenticator,
+        clock=resources.clock,
+        metrics=metrics,
+    )

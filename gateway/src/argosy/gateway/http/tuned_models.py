@@ -1,0 +1,41 @@
+"""`DELETE /v1/models/…`: a tuned model or a checkpoint goes, here and in every engine."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from argosy.api.registry.v1 import registry_pb2 as pb
+from argosy.gateway.access.keys import Caller
+from argosy.gateway.http.models import ModelsController
+from argosy.gateway.http.ports import Given, Models
+from argosy.gateway.upstream.models import ModelsClient
+from argosy.kit.errors import PermissionDenied
+from litestar import delete
+from litestar.params import FromPath
+
+_DELETABLE: Final = frozenset({pb.MODEL_KIND_TUNED, pb.MODEL_KIND_CHECKPOINT})
+
+
+class TunedModelsController(ModelsController):
+    """Shows all models, and lets the owner of a tuned one remove it."""
+
+    @delete("/{model_id:path}", status_code=200)
+    async def remove(
+        self,
+        caller: Given[Caller],
+        models: Given[Models],
+        registry_models: Given[ModelsClient],
+        model_id: FromPath[str],
+    ) -> dict[str, Any]:
+        model = await models.find(caller.project_id, model_id.lstrip("/"))
+        if model.kind not in _DELETABLE:
+            raise PermissionDenied(
+                f"The model {model.id!r} belongs to this server and cannot be deleted here. Only "
+                "tuned models and their checkpoints can; take a base model out of the catalogue "
+                "file.",
+                param="model",
+                code="model_not_deletable",
+            )
+        await registry_models.delete(caller.project_id, model.id)
+        await models.forget(model.id)
+        return {"id": model.id, "object": "model", "deleted": True}
