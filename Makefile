@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo check test lock protos publish-protos
+.PHONY: help setup up down demo check test bench soak simulate lock protos publish-protos
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,18 @@ test: ## Everything: the checks, the process tests, a run on the real engine
 	@$(PYTHON) scripts/setup.py --with-tests
 	@scripts/check.sh
 	@scripts/test.sh $(ARGS)
+
+bench: ## Measure the gateway beside nginx and vllm-router; prints the table with ratios
+	@$(PYTHON) scripts/setup.py --light-only
+	@.venv/bin/python -m benchmarks.run $(ARGS)
+
+soak: ## Ten minutes of load with disconnects: memory and open files must not grow
+	@$(PYTHON) scripts/setup.py --light-only
+	@.venv/bin/python -m benchmarks.soak $(ARGS)
+
+simulate: ## Compare the placement of adapters with its rivals on seeded traces
+	@$(PYTHON) scripts/setup.py --light-only
+	@.venv/bin/python -m benchmarks.placement $(ARGS)
 
 lock: ## Recompile the pins in requirements/
 	@scripts/lock.sh $(ARGS)

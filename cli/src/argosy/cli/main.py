@@ -8,6 +8,7 @@ import typer
 from argosy.cli.commands.chat import chat
 from argosy.cli.commands.demo import demo
 from argosy.cli.commands.down import down
+from argosy.cli.commands.gateway import gateway
 from argosy.cli.commands.logs import logs
 from argosy.cli.commands.status import status
 from argosy.cli.commands.up import up
@@ -23,7 +24,7 @@ def application() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for command in (up, down, status, logs, chat, demo):
+    for command in (up, down, status, logs, chat, demo, gateway):
         app.command()(command)
     return app
 

@@ -81,8 +81,12 @@ async def serve_lane(
     authenticator: Authenticator,
     models: Models,
     meter: Recorder,
+    shared_port: bool = False,
 ) -> None:
-    """Open the public port; `ordinary` gets what is not the lane's. Drains at the stop."""
+    """Open the public port; `ordinary` gets what is not the lane's. Drains at the stop.
+
+    With `shared_port` other workers serve the same port.
+    """
     settings, metrics = runtime.settings, runtime.metrics
     rooms = Rooms(
         authenticator=authenticator,
@@ -106,6 +110,7 @@ async def serve_lane(
         http.serving(
             Lane(ordinary, rooms, drain),
             settings.bind,
+            shared=shared_port,
             http="httptools",
             ws="none",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,

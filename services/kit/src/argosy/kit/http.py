@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -22,10 +23,13 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, address: HostPort, **options: Any) -> AsyncIterator[uvicorn.Server]:
+async def serving(
+    app: Any, address: HostPort, *, shared: bool = False, **options: Any
+) -> AsyncIterator[uvicorn.Server]:
     """Serve an ASGI application on `address` for the time of the block.
 
-    `options` go to `uvicorn.Config`. Raises OSError if the address is taken.
+    `shared` lets several processes serve the same address; the kernel spreads connections over
+    them. `options` go to `uvicorn.Config`. Raises OSError if the address is taken.
     """
     config = uvicorn.Config(
         app,
@@ -40,7 +44,7 @@ async def serving(app: Any, address: HostPort, **options: Any) -> AsyncIterator[
         **options,
     )
     server = _Server(config)
-    listener = config.bind_socket()
+    listener = bound(address, shared=shared)
     task = asyncio.create_task(server.serve(sockets=[listener]), name=f"http {address}")
     try:
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event
@@ -52,3 +56,18 @@ async def serving(app: Any, address: HostPort, **options: Any) -> AsyncIterator[
         server.should_exit = True
         await task
         listener.close()
+
+
+def bound(address: HostPort, *, shared: bool = False) -> socket.socket:
+    """Return a TCP socket bound to `address`. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -31,15 +31,16 @@ async def spawn(
     *,
     env: Mapping[str, str],
     cwd: Path | None = None,
-    stdout: int | IO[bytes],
-    stderr: int | IO[bytes],
+    stdout: int | IO[bytes] | None,
+    stderr: int | IO[bytes] | None,
     death_signal: signal.Signals = signal.SIGKILL,
     line_limit: int = 1 << 20,
 ) -> asyncio.subprocess.Process:
     """Start `command` in a session (so a process group) of its own.
 
     The child gets `death_signal` if this process dies. Call it from the main thread: the kernel
-    ties the death signal to the thread that forked. `line_limit` bounds a line of a piped stdout.
+    ties the death signal to the thread that forked. `None` for a stream is this process's own;
+    `line_limit` bounds a line of a piped stdout.
     """
     return await asyncio.create_subprocess_exec(
         *command,

@@ -1,0 +1,48 @@
+"""`python -m argosy.gateway.standalone --config FILE`: the gateway without a fleet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from argosy.gateway.standalone.app import worker
+from argosy.gateway.standalone.config import ConfigError, read_config, traffic_settings
+from argosy.gateway.standalone.workers import compose_workers
+from argosy.kit import lifecycle
+from argosy.kit.settings import HostPort, parse_address
+
+
+def main() -> int:
+    """Run the gateway until SIGTERM; return its exit status, 2 for a file with a mistake."""
+    parser = argparse.ArgumentParser(prog="argosy gateway")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--health", type=parse_address, help="address of one worker's metrics")
+    parser.add_argument("--check", action="store_true", help="judge the file and stop")
+    arguments = parser.parse_args()
+    path: Path = arguments.config
+    health: HostPort | None = arguments.health
+    try:
+        config = read_config(path)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if arguments.check:
+        sys.stdout.write(f"{path} can be used.\n")
+        return 0
+    settings = traffic_settings(config, health)
+    count = config.gateway.workers
+    try:
+        if health is None and count > 1:
+            return lifecycle.run("gateway", settings, partial(compose_workers, path, count))
+        return lifecycle.run("gateway", settings, worker(path, config, one_of_many=count > 1))
+    except OSError as error:
+        if error.filename or error.errno is None:
+            raise
+        sys.stderr.write(f"{settings.bind} or {settings.health_bind}: {error.strerror}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
