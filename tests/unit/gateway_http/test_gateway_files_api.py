@@ -95,6 +95,8 @@ async def test_a_refused_line_reaches_the_client_while_it_still_sends(served: An
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
         yield head.encode() + b"BAD" + b"x" * 600_000
         for _ in range(20):
+            # A client on a slow line: the refusal has time to come before the form breaks off.
+            await asyncio.sleep(0.05)
             yield b"x" * 100_000
 
     answer = await send(served, endless())
