@@ -26,7 +26,7 @@ check lint ruff check .
 check format ruff format --check .
 # Part by part: `-p argosy` alone would see only the first folder of the namespace.
 check types mypy -p argosy.api -p argosy.kit -p argosy.registry -p argosy.trainer \
-    -p argosy.embedder -p argosy.gateway -p argosy.cli -p tests.harness
+    -p argosy.embedder -p argosy.gateway -p argosy.cli -p tests.harness -p benchmarks
 check imports lint-imports
 check contracts buf lint proto/idl
 check breaking buf breaking proto/idl --against proto/published.binpb

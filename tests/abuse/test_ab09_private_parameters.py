@@ -99,4 +99,5 @@ def test_ab09_only_what_was_checked_arrives(serving: ServingFleet) -> None:
         "temperature",
         "top_k",
         "seed",
+        "cache_salt",  # the gateway's own
     }

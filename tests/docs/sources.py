@@ -19,7 +19,11 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 DOCS: Final = ROOT / "docs"
 
 _FOLDERS: Final = ("services", "gateway", "cli", "proto/src/argosy/api")
-_COLLECTORS: Final = {"Counter", "Gauge", "Histogram"}
+# Instruments, and the families of collectors that render numbers of their own.
+_COLLECTORS: Final = {
+    name + form: name for name in ("Counter", "Gauge", "Histogram") for form in ("", "MetricFamily")
+}
+_ARGUMENTS: Final = {"documentation": "help", "labelnames": "labels", "labels": "labels"}
 
 
 @dataclass(frozen=True, order=True)
@@ -65,17 +69,15 @@ def metrics() -> list[Metric]:
 
 
 def _metric(call: ast.Call) -> Metric | None:
-    kind = call.func.id if isinstance(call.func, ast.Name) else ""
+    kind = _COLLECTORS.get(call.func.id) if isinstance(call.func, ast.Name) else None
     first = call.args[0] if call.args else None
     # collections.Counter shares its name, and takes no string of ours.
-    if kind not in _COLLECTORS or not (
-        isinstance(first, ast.Constant) and isinstance(first.value, str)
-    ):
+    if kind is None or not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
         return None
     given = dict(zip(("name", "help", "labels"), call.args, strict=False))
     for keyword in call.keywords:
-        if keyword.arg in {"documentation", "labelnames"}:
-            given[{"documentation": "help", "labelnames": "labels"}[keyword.arg]] = keyword.value
+        if keyword.arg in _ARGUMENTS:
+            given[_ARGUMENTS[keyword.arg]] = keyword.value
     name, text = ast.literal_eval(given["name"]), ast.literal_eval(given["help"])
     labels = tuple(ast.literal_eval(given["labels"])) if "labels" in given else ()
     if kind == "Counter" and not name.endswith("_total"):

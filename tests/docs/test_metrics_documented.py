@@ -6,7 +6,7 @@ import re
 
 from tests.docs import sources
 
-PARTS = {"registry", "trainer", "embedder", "gateway", "outbox"}
+PARTS = {"registry", "trainer", "embedder", "gateway", "outbox", "process"}
 
 
 def row(metric: sources.Metric) -> str:

@@ -2,10 +2,12 @@
 
 Run it as a script: `python tests/fakes/engine.py --port 8001 --model NAME`. It needs only uvicorn.
 It speaks as vLLM 0.3x does where the gateway looks: paths, events, error bodies, gauges, run-time
-LoRA. An answer's tokens are `t0 t1 t2 …`, as many as `max_tokens` (16 if absent).
+LoRA, embeddings. An answer's tokens are `t0 t1 t2 …`, as many as `max_tokens` (16 if absent).
 
-Faults: `POST /_fault` with any of `Faults`; `{"reset": true}` first clears all. Looking:
-`GET /_stats`; `GET /_fake/requests` lists the bodies of the last completions.
+Faults: `POST /_fault` with any of `Faults`; `{"reset": true}` first clears all. What it can hold:
+the fields of `Room`, as arguments (`--max-loras 2`). Looking: `GET /_stats`;
+`GET /_fake/requests` lists the bodies of the last completions and embeddings, `GET /_fake/usage`
+what each completion used.
 """
 
 from __future__ import annotations
@@ -18,17 +20,31 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+# Run as a script, it finds its neighbours as a test does.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.fakes.answers import Completion, PrefixCache, embeddings, error
+from tests.fakes.asgi import (
+    Message,
+    Receive,
+    Send,
+    disconnected,
+    read,
+    send_bytes,
+    send_json,
+    send_piece,
+)
+from tests.fakes.lora_slots import Room, Slots
+from tests.fakes.media import fetch, urls
 
 CONTEXT: Final = 2048
+ASKED: Final = "A fault was asked."
 COMPLETIONS: Final = {("POST", "/v1/chat/completions"), ("POST", "/v1/completions")}
 
 
@@ -42,8 +58,12 @@ class Faults:
     stall_after_tokens: int | None = None
     # Completions are answered with this status and an error body.
     status: int | None = None
+    # Only each so manieth completion is; the others succeed.
+    status_every: int = 1
     # Milliseconds before each token.
     slow_ms: float = 0.0
+    # Bytes that each token of a stream is longer.
+    wide_bytes: int = 0
     # The stream holds what is no event after this many tokens.
     malformed_after_tokens: int | None = None
     # The stream holds vLLM's error event after this many tokens.
@@ -58,6 +78,9 @@ class Faults:
     load_ms: float = 0.0
     # /health answers 503.
     sick: bool = False
+    # A prompt that was read before, under the same salt, is told as cached and needs no time to
+    # its first token; another needs this many milliseconds more. None: nothing is ever cached.
+    prefill_ms: float | None = None
 
 
 @dataclass
@@ -68,6 +91,10 @@ class Stats:
     completed: int = 0
     running: int = 0
     aborts: list[dict[str, Any]] = field(default_factory=list)
+    # How often each value of `cache_salt` came; "" where there was none.
+    salts: dict[str, int] = field(default_factory=dict)
+    # URLs of media that a request made the engine fetch, as vLLM does.
+    fetched: list[str] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
     unloads: list[str] = field(default_factory=list)
     bodies: deque[Any] = field(default_factory=lambda: deque(maxlen=100))
@@ -77,32 +104,39 @@ class Stats:
 class Engine:
     """The ASGI application."""
 
-    def __init__(self, model: str, api_key: str, faults: Faults) -> None:
+    def __init__(self, model: str, api_key: str, faults: Faults, room: Room) -> None:
         self._model = model
         self._api_key = api_key
         self._faults = faults
         self._stats = Stats()
         self._adapters: dict[str, str] = {}
+        self._room = room
+        self._slots = Slots(room)
+        self._prefixes = PrefixCache()
         self._started = time.time()
+        # What each completion used: `told` where the engine has said so itself.
+        self._used: deque[dict[str, Any]] = deque(maxlen=50_000)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        body = await _read(receive)
+        body = await read(receive)
         allowed = not self._api_key or headers.get("authorization") == f"Bearer {self._api_key}"
         if not allowed and scope["path"].startswith("/v1"):
-            await _json(send, 401, {"error": "Unauthorized"})
+            await send_json(send, 401, {"error": "Unauthorized"})
             return
         handler = {
             ("GET", "/health"): self._health,
             ("GET", "/metrics"): self._metrics,
             ("GET", "/v1/models"): self._models,
+            ("POST", "/v1/embeddings"): self._embed,
             ("POST", "/v1/load_lora_adapter"): self._load,
             ("POST", "/v1/unload_lora_adapter"): self._unload,
             ("POST", "/_fault"): self._fault,
             ("GET", "/_stats"): self._show_stats,
             ("GET", "/_fake/requests"): self._show_requests,
+            ("GET", "/_fake/usage"): self._show_usage,
         }.get((scope["method"], scope["path"]))
         if handler is not None:
             await handler(body, send)
@@ -111,20 +145,23 @@ class Engine:
             request_id = headers.get("x-request-id", "")
             await self._complete(request_id, scope["path"], json.loads(body), receive, send)
         else:
-            await _json(send, 404, {"detail": "Not Found"})
+            await send_json(send, 404, {"detail": "Not Found"})
 
     async def _health(self, _: bytes, send: Send) -> None:
-        await _answer(send, 503 if self._faults.sick else 200, b"")
+        await send_bytes(send, 503 if self._faults.sick else 200, b"")
 
     async def _metrics(self, _: bytes, send: Send) -> None:
         label = f'{{engine="0",model_name="{self._model}"}}'
+        running, waiting = (",".join(self._slots.adapters_of(waiting=w)) for w in (False, True))
         text = (
             f"process_start_time_seconds {self._started}\n"
-            f"vllm:num_requests_running{label} {self._stats.running}.0\n"
-            f"vllm:num_requests_waiting{label} 0.0\n"
+            f"vllm:num_requests_running{label} {self._slots.running}.0\n"
+            f"vllm:num_requests_waiting{label} {self._slots.waiting}.0\n"
             f"vllm:kv_cache_usage_perc{label} 0.25\n"
+            f'vllm:lora_requests_info{{max_lora="{self._room.max_loras}",'
+            f'running_lora_adapters="{running}",waiting_lora_adapters="{waiting}"}} {time.time()}\n'
         )
-        await _answer(send, 200, text.encode(), b"text/plain; version=0.0.4")
+        await send_bytes(send, 200, text.encode(), b"text/plain; version=0.0.4")
 
     async def _models(self, _: bytes, send: Send) -> None:
         card = {"object": "model", "created": 1, "owned_by": "vllm"}
@@ -133,7 +170,7 @@ class Engine:
             card | {"id": name, "root": path, "parent": self._model}
             for name, path in self._adapters.items()
         ]
-        await _json(send, 200, {"object": "list", "data": cards})
+        await send_json(send, 200, {"object": "list", "data": cards})
 
     async def _load(self, body: bytes, send: Send) -> None:
         request = json.loads(body)
@@ -141,22 +178,24 @@ class Engine:
         self._stats.loads.append(name)
         await asyncio.sleep(self._faults.load_ms / 1000)
         if self._faults.refuse_loads:
-            await _json(send, 500, _error(500, "InternalServerError", "No room for the adapter."))
+            why = "No room for the adapter."
+            await send_json(send, 500, error(500, "InternalServerError", why))
         elif name in self._adapters:
             why = f"The lora adapter '{name}' has already been loaded. If you want to load the ..."
-            await _json(send, 400, _error(400, "InvalidUserInput", why))
+            await send_json(send, 400, error(400, "InvalidUserInput", why))
         else:
             self._adapters[name] = request["lora_path"]
-            await _answer(send, 200, f"Success: LoRA adapter '{name}' added.".encode())
+            await send_bytes(send, 200, f"Success: LoRA adapter '{name}' added.".encode())
 
     async def _unload(self, body: bytes, send: Send) -> None:
         name = json.loads(body)["lora_name"]
         self._stats.unloads.append(name)
+        self._slots.forget(name)
         if self._adapters.pop(name, None) is None:
             why = f"The lora adapter '{name}' cannot be found."
-            await _json(send, 404, _error(404, "NotFoundError", why))
+            await send_json(send, 404, error(404, "NotFoundError", why))
         else:
-            await _answer(send, 200, f"Success: LoRA adapter '{name}' removed.".encode())
+            await send_bytes(send, 200, f"Success: LoRA adapter '{name}' removed.".encode())
 
     async def _fault(self, body: bytes, send: Send) -> None:
         wanted = json.loads(body)
@@ -165,42 +204,71 @@ class Engine:
         if wanted.pop("forget_adapters", False):
             self._adapters.clear()
         self._faults = dataclasses.replace(self._faults, **wanted)
-        await _json(send, 200, dataclasses.asdict(self._faults))
+        await send_json(send, 200, dataclasses.asdict(self._faults))
 
     async def _show_stats(self, _: bytes, send: Send) -> None:
-        shown = dataclasses.asdict(self._stats) | {"adapters": sorted(self._adapters)}
-        await _json(send, 200, shown | {"bodies": list(self._stats.bodies), "pid": os.getpid()})
+        shown = dataclasses.asdict(self._stats) | {
+            "adapters": sorted(self._adapters),
+            "activations": dict(self._slots.activations),
+            "slots": self._slots.adapters,
+            "bodies": list(self._stats.bodies),
+            "pid": os.getpid(),
+        }
+        await send_json(send, 200, shown)
 
     async def _show_requests(self, _: bytes, send: Send) -> None:
-        await _json(send, 200, list(self._stats.bodies))
+        await send_json(send, 200, list(self._stats.bodies))
+
+    async def _show_usage(self, _: bytes, send: Send) -> None:
+        await send_json(send, 200, list(self._used))
+
+    async def _embed(self, body: bytes, send: Send) -> None:
+        request = json.loads(body)
+        self._heard(request)
+        if self._faults.status is not None:
+            status = self._faults.status
+            await send_json(send, status, error(status, "InternalServerError", ASKED))
+            return
+        await asyncio.sleep(self._faults.slow_ms / 1000)
+        self._stats.completed += 1
+        await send_json(send, 200, embeddings(request, request.get("model") or self._model))
+
+    def _heard(self, request: dict[str, Any]) -> None:
+        self._stats.requests += 1
+        self._stats.bodies.append(request)
+        salt = request.get("cache_salt", "")
+        self._stats.salts[salt] = self._stats.salts.get(salt, 0) + 1
 
     async def _complete(
         self, request_id: str, path: str, request: dict[str, Any], receive: Receive, send: Send
     ) -> None:
-        self._stats.requests += 1
-        self._stats.bodies.append(request)
+        self._heard(request)
+        for url in urls(request.get("messages")):
+            self._stats.fetched.append(url)
+            await fetch(url)
         model = request.get("model") or self._model
-        if self._faults.status is not None:
-            status = self._faults.status
-            await _json(send, status, _error(status, "InternalServerError", "A fault was asked."))
+        status, every = self._faults.status, self._faults.status_every
+        if status is not None and self._stats.requests % every == 0:
+            await send_json(send, status, error(status, "InternalServerError", ASKED))
             return
         if model != self._model and model not in self._adapters:
             why = f"The model `{model}` does not exist."
-            await _json(send, 404, _error(404, "NotFoundError", why, param="model"))
+            await send_json(send, 404, error(404, "NotFoundError", why, param="model"))
             return
         tokens = request.get("max_completion_tokens") or request.get("max_tokens") or 16
         if tokens > CONTEXT:
             why = f"This model's maximum context length is {CONTEXT} tokens. You asked for {tokens}"
-            await _json(send, 400, _error(400, "BadRequestError", why, param="max_tokens"))
+            await send_json(send, 400, error(400, "BadRequestError", why, param="max_tokens"))
             return
         if request.get("stream_options") and not request.get("stream"):
             why = "Stream options can only be defined when `stream=True`."
-            await _json(send, 400, _error(400, "BadRequestError", why, param="stream_options"))
+            await send_json(send, 400, error(400, "BadRequestError", why, param="stream_options"))
             return
-        answer = _Answer(path, request, model, tokens)
+        cached = 0 if self._faults.prefill_ms is None else self._prefixes.read(request)
+        answer = Completion(path, request, model, tokens, cached)
         self._stats.running += 1
-        work = asyncio.create_task(self._write(answer, send))
-        gone = asyncio.create_task(_disconnected(receive))
+        work = asyncio.create_task(self._run(answer, "" if model == self._model else model, send))
+        gone = asyncio.create_task(disconnected(receive))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -213,22 +281,30 @@ class Engine:
         finally:
             gone.cancel()
             self._stats.running -= 1
+            self._used.append(answer.used() | {"request_id": request_id})
 
-    async def _write(self, answer: _Answer, send: Send) -> None:
+    async def _run(self, answer: Completion, adapter: str, send: Send) -> None:
+        async with self._slots.running_with(adapter):
+            if self._faults.prefill_ms and not answer.cached:
+                await asyncio.sleep(self._faults.prefill_ms / 1000)
+            await self._write(answer, send)
+
+    async def _write(self, answer: Completion, send: Send) -> None:
         if answer.request.get("stream"):
             await self._stream(answer, send)
             return
         for _ in range(answer.tokens):
             await self._before_token(answer)
             answer.sent += 1
-        await _json(send, 200, answer.whole())
+        await send_json(send, 200, answer.whole())
+        answer.told = True
 
-    async def _stream(self, answer: _Answer, send: Send) -> None:
+    async def _stream(self, answer: Completion, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         # As in vLLM, nothing goes out before the first token is there, not even the role.
         await self._before_token(answer)
         started = False
-        for data, is_token in answer.events():
+        for data, is_token in answer.events("x" * self._faults.wide_bytes):
             at = answer.sent if is_token else -1
             if is_token and answer.sent:
                 await self._before_token(answer)
@@ -236,27 +312,30 @@ class Engine:
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 started = True
             if at == self._faults.malformed_after_tokens:
-                await _piece(send, b"%PDF-1.4 this is no event\n\n")
+                await send_piece(send, b"%PDF-1.4 this is no event\n\n")
             if at == self._faults.error_after_tokens:
                 why = 'EngineCore failed. Traceback (most recent call last): File "/srv/x.py"'
-                await self._event(send, json.dumps(_error(500, "InternalServerError", why)))
-                await _piece(send, b"data: [DONE]\n\n")
+                await self._event(send, json.dumps(error(500, "InternalServerError", why)))
+                await send_piece(send, b"data: [DONE]\n\n")
                 break
             if at == self._faults.end_after_tokens:
                 break
             await self._event(send, data)
             answer.sent += is_token
+            answer.told = data == "[DONE]" and answer.tells
+            # A client that is gone slows nothing down: the others must have their turn.
+            await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b""})
 
     async def _event(self, send: Send, data: str) -> None:
         raw = f"data: {data}\n\n".encode()
         size = self._faults.piece_bytes or len(raw)
         for start in range(0, len(raw), size):
-            await _piece(send, raw[start : start + size])
+            await send_piece(send, raw[start : start + size])
             if size < len(raw):
                 await asyncio.sleep(0.001)
 
-    async def _before_token(self, answer: _Answer) -> None:
+    async def _before_token(self, answer: Completion) -> None:
         if self._faults.slow_ms:
             await asyncio.sleep(self._faults.slow_ms / 1000)
         if self._faults.die_after_tokens == answer.sent:
@@ -267,109 +346,6 @@ class Engine:
             await asyncio.Event().wait()
 
 
-class _Answer:
-    """One answer's content, whole or in events."""
-
-    def __init__(self, path: str, request: dict[str, Any], model: str, tokens: int) -> None:
-        self._chat = path.startswith("/v1/chat")
-        self.request = request
-        self.tokens = tokens
-        self.sent = 0
-        self._choices = range(request.get("n") or 1)
-        self._head = {
-            "id": f"{'chatcmpl' if self._chat else 'cmpl'}-fake",
-            "created": int(time.time()),
-            "model": model,
-        }
-        prompt = json.dumps(request.get("messages") or request.get("prompt") or "")
-        read, written = len(prompt.split()), tokens * len(self._choices)
-        self._usage = {
-            "prompt_tokens": read,
-            "total_tokens": read + written,
-            "completion_tokens": written,
-            "prompt_tokens_details": {"cached_tokens": 0},
-        }
-
-    def whole(self) -> dict[str, Any]:
-        text = "".join(f"t{i} " for i in range(self.tokens))
-        choices = []
-        for index in self._choices:
-            choice: dict[str, Any] = {"index": index, "finish_reason": "length", "logprobs": None}
-            if self._chat:
-                choice["message"] = {"role": "assistant", "content": text, "refusal": None}
-                if self.request.get("logprobs"):
-                    listed = [_logprob(f"t{i} ") for i in range(self.tokens)]
-                    choice["logprobs"] = {"content": listed, "refusal": None}
-            else:
-                choice["text"] = text
-            choices.append(choice)
-        kind = "chat.completion" if self._chat else "text_completion"
-        return self._head | {"object": kind, "choices": choices, "usage": self._usage}
-
-    def events(self) -> Iterator[tuple[str, bool]]:
-        if self._chat:
-            for index in self._choices:
-                yield self._chunk(index, "", None, role=True), False
-        for i in range(self.tokens):
-            finish = "length" if i == self.tokens - 1 else None
-            for index in self._choices:
-                yield self._chunk(index, f"t{i} ", finish), True
-        if (self.request.get("stream_options") or {}).get("include_usage"):
-            yield self._dump({"choices": [], "usage": self._usage}), False
-        yield "[DONE]", False
-
-    def _chunk(self, index: int, text: str, finish: str | None, *, role: bool = False) -> str:
-        choice: dict[str, Any] = {"index": index, "logprobs": None, "finish_reason": finish}
-        if self._chat:
-            choice["delta"] = {"role": "assistant"} if role else {}
-            choice["delta"]["content"] = text
-        else:
-            choice["text"] = text
-        return self._dump({"choices": [choice]})
-
-    def _dump(self, rest: dict[str, Any]) -> str:
-        kind = "chat.completion.chunk" if self._chat else "text_completion"
-        return json.dumps(self._head | {"object": kind} | rest, separators=(",", ":"))
-
-
-def _logprob(token: str) -> dict[str, Any]:
-    entry = {"token": token, "logprob": -0.5, "bytes": list(token.encode())}
-    return entry | {"top_logprobs": [entry]}
-
-
-def _error(code: int, kind: str, message: str, param: str | None = None) -> dict[str, Any]:
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
-async def _read(receive: Receive) -> bytes:
-    pieces: list[bytes] = []
-    more = True
-    while more:
-        message = await receive()
-        pieces.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(pieces)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _piece(send: Send, data: bytes) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-async def _json(send: Send, status: int, value: Any) -> None:
-    await _answer(send, status, json.dumps(value).encode(), b"application/json")
-
-
-async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"text/plain") -> None:
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
 def main(arguments: list[str]) -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser()
@@ -377,14 +353,15 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--api-key", default="")
-    for fault in dataclasses.fields(Faults):
+    for knob in (*dataclasses.fields(Faults), *dataclasses.fields(Room)):
         parser.add_argument(
-            "--" + fault.name.replace("_", "-"), type=json.loads, default=fault.default
+            "--" + knob.name.replace("_", "-"), type=json.loads, default=knob.default
         )
     known = vars(parser.parse_args(arguments))
-    faults = Faults(**{fault.name: known[fault.name] for fault in dataclasses.fields(Faults)})
+    faults = Faults(**{knob.name: known[knob.name] for knob in dataclasses.fields(Faults)})
+    room = Room(**{knob.name: known[knob.name] for knob in dataclasses.fields(Room)})
     uvicorn.run(
-        Engine(known["model"], known["api_key"], faults),
+        Engine(known["model"], known["api_key"], faults, room),
         host=known["host"],
         port=known["port"],
         # This loop writes to the socket at once, so that a token is out before the process dies.

@@ -21,7 +21,7 @@ OTHER_KEY: Final = "sk-other-project-0123456789"
 FAKE_WORKER: Final = ROOT / "tests" / "fakes" / "worker.py"
 TERMINAL: Final = frozenset({"succeeded", "failed", "cancelled"})
 
-_SECOND_PROJECT: Final = f"""
+SECOND_PROJECT: Final = f"""
 [[project]]
 id = "proj_other"
 name = "Other"
@@ -112,7 +112,7 @@ def api_fleet(home: Path, prepared_homes: PreparedHomes) -> Iterator[ApiFleet]:
         home,
         prepared_homes=prepared_homes,
         worker_command=[sys.executable, str(FAKE_WORKER), "--control", str(control)],
-        catalog=_SECOND_PROJECT,
+        catalog=SECOND_PROJECT,
     )
     try:
         yield ApiFleet(cluster.start(), control)

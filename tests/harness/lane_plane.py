@@ -24,18 +24,24 @@ from argosy.api.registry.v1.registry_pb2 import (
     Model,
     Pool,
     Project,
+    Route,
     WatchResponse,
 )
+from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.access.limits import Limits
+from argosy.gateway.access.prices import Prices
 from argosy.gateway.admission.permits import Admission, AdmissionLimits
 from argosy.gateway.catalog import Catalog
 from argosy.gateway.engines.ejection import EjectionPolicy
 from argosy.gateway.engines.fleet import Fleet, ProbeTimes
+from argosy.gateway.lane.asgi import ASGIApp
 from argosy.gateway.lane.dispatch import Dispatcher, Timeouts
 from argosy.gateway.lane.drain import Drain
-from argosy.gateway.lane.exchange import LaneLimits, Rooms
 from argosy.gateway.lane.lane import Lane
 from argosy.gateway.lane.metrics import LaneMetrics
+from argosy.gateway.lane.rooms import LaneLimits, Rooms
+from argosy.gateway.lane.salt import CacheSalts
 from argosy.gateway.metering.meter import Meter
 from argosy.gateway.metering.spool import Spool
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
@@ -46,6 +52,7 @@ from argosy.kit.errors import NotFound
 from argosy.kit.http import serving
 from argosy.kit.processes import free_port
 from argosy.kit.settings import HostPort
+from argosy.kit.tracing import Sampler
 from prometheus_client import CollectorRegistry
 
 ENGINE: Final = Path(__file__).resolve().parents[1] / "fakes" / "engine.py"
@@ -57,13 +64,13 @@ HELLO: Final[Any] = [{"role": "user", "content": "hello"}]
 
 
 class FakeEngine:
-    """One process of `tests/fakes/engine.py`; the same port over its lives."""
+    """One process of `tests/fakes/engine.py` or its like; the same port over its lives."""
 
-    def __init__(self, *arguments: str, model: str = BASE) -> None:
+    def __init__(self, *arguments: str, model: str = BASE, script: Path = ENGINE) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [
-            sys.executable, str(ENGINE), "--port", str(self.port), "--model", model, *arguments,
+            sys.executable, str(script), "--port", str(self.port), "--model", model, *arguments,
         ]  # fmt: skip
         self._process: asyncio.subprocess.Process | None = None
         self._http = httpx.AsyncClient(base_url=self.url, timeout=5)
@@ -121,6 +128,12 @@ class CatalogModels:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
+    def known(self, project_id: str, name: str) -> Model | None:
+        return self._catalog.model(project_id, name)
+
+    def route(self, project_id: str, name: str) -> Route | None:
+        return self._catalog.route(project_id, name)
+
     async def find(self, project_id: str, name: str) -> Model:
         model = self._catalog.model(project_id, name)
         if model is None:
@@ -144,6 +157,9 @@ class LanePlane:
         limits: LaneLimits | None = None,
         engine: str = "vllm",
         engine_key: str = "",
+        sample: float = 0.0,
+        inner: ASGIApp | None = None,
+        keep_alive: int = 5,
     ) -> None:
         timeouts = timeouts or Timeouts()
         self.metrics = CollectorRegistry()
@@ -167,11 +183,16 @@ class LanePlane:
         self.bus = ListBus()
         self.spool = Spool(spool)
         self.meter = Meter(self.spool, self.bus, clock=clock, metrics=self.metrics)
-        self.admission = Admission(metrics=self.metrics, limits=admission or AdmissionLimits())
+        self.admission = Admission(
+            clock=clock, metrics=self.metrics, limits=admission or AdmissionLimits()
+        )
+        self.catalog.on_pools_changed(lambda: self.admission.sync(self.catalog.pools()))
+        self.cells = Cells(clock)
         self.drain = Drain()
         self.rooms = Rooms(
             authenticator=Authenticator(self.catalog, PEPPER, lambda: self.keys_known),
             models=CatalogModels(self.catalog),
+            rates=Limits(self.cells, Prices(self.catalog), clock=clock, metrics=self.metrics),
             admission=self.admission,
             dispatcher=Dispatcher(
                 self.fleet,
@@ -185,8 +206,11 @@ class LanePlane:
             clock=clock,
             limits=limits or LaneLimits(),
             timeouts=timeouts,
+            sampler=Sampler(sample),
+            salts=CacheSalts(PEPPER),
         )
-        self.lane = Lane(_not_found, self.rooms, self.drain)
+        self.lane = Lane(inner or _not_found, self.rooms, self.drain)
+        self._keep_alive = keep_alive
         self.port = free_port()
         self.catalog.replace(_entries(urls, engine, engine_key))
 
@@ -199,7 +223,11 @@ class LanePlane:
         ]
         try:
             async with serving(
-                self.lane, HostPort("127.0.0.1", self.port), http="httptools", ws="none"
+                self.lane,
+                HostPort("127.0.0.1", self.port),
+                http=self.lane.protocol,
+                ws="none",
+                timeout_keep_alive=self._keep_alive,
             ):
                 yield self
         finally:
@@ -208,6 +236,7 @@ class LanePlane:
             await asyncio.gather(*background, return_exceptions=True)
             await self.placement.close()
             self.spool.close()
+            self.cells.close()
 
     @property
     def url(self) -> str:
@@ -272,6 +301,9 @@ def _entries(urls: Sequence[str], engine: str, engine_key: str) -> list[WatchRes
         WatchResponse(pool=Pool(name="main", engine=engine, replicas=urls, engine_key=engine_key)),
         WatchResponse(model=Model(id=BASE, kind=MODEL_KIND_BASE, pool="main", **shared)),
         WatchResponse(model=Model(id="vectors", kind=MODEL_KIND_EMBEDDING, **shared)),
+        WatchResponse(
+            model=Model(id="pooled-vectors", kind=MODEL_KIND_EMBEDDING, pool="main", **shared)
+        ),
     ]
 
 

@@ -158,7 +158,7 @@ class Watcher:
             self.entries.pop((name, update.removal.id), None)
         elif kind not in {"synced", "heartbeat"}:
             entry = getattr(update, kind)
-            self.entries[kind, entry.name if kind == "pool" else entry.id] = entry
+            self.entries[kind, entry.name if kind in {"pool", "route"} else entry.id] = entry
         return update
 
     async def until(self, kind: str) -> pb.WatchResponse:

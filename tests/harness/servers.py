@@ -79,6 +79,12 @@ class Postgres:
         self.port = free_port()
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """The process that the server's others are children of."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the server and wait until it answers.
 

@@ -38,6 +38,10 @@ class ServingFleet:
         shown: dict[str, Any] = httpx.get(f"{self.cluster.url(engine)}/_stats", timeout=5).json()
         return shown
 
+    def heard(self) -> int:
+        """Return how many completions have reached the engines."""
+        return sum(int(self.stats(name)["requests"]) for name in ENGINES)
+
     def busy(self) -> str:
         """Wait until one engine works on a request; return its name."""
 
@@ -47,9 +51,9 @@ class ServingFleet:
 
         return wait_until(one, 10, "an engine at work")
 
-    def http(self, **options: Any) -> httpx.Client:
-        """A client with the key; paths begin with `/v1`."""
-        headers = {"authorization": f"Bearer {self.cluster.key}"}
+    def http(self, key: str | None = None, **options: Any) -> httpx.Client:
+        """A client with the key, or another one; paths begin with `/v1`."""
+        headers = {"authorization": f"Bearer {key or self.cluster.key}"}
         return httpx.Client(base_url=self.cluster.url(), headers=headers, timeout=30, **options)
 
     def usable(self) -> None:

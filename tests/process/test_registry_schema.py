@@ -10,12 +10,15 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from argosy.kit.db import Database
-from argosy.registry.store.tables import metadata
+from argosy.registry.store import accounts_tables, usage_tables
 from pydantic import SecretStr
 
 from tests.harness.registry_fleet import Fleet, fleet
 
 MIGRATIONS = "argosy.registry.store.migrations"
+# Every module of tables adds to the one metadata.
+METADATA = accounts_tables.metadata
+assert usage_tables.metadata is METADATA
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def differences(connection: sa.Connection) -> list[object]:
         connection,
         opts={"include_name": lambda name, kind, _: not (kind == "table" and name in kits)},
     )
-    return list(compare_metadata(context, metadata))
+    return list(compare_metadata(context, METADATA))
 
 
 async def test_migrations_and_tables_agree(database: Database) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,16 @@ async def make_plane(tmp_path: Path) -> AsyncIterator[MakePlane]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(
-            engines: int = 1, arguments: tuple[str, ...] = (), **options: Any
+            engines: int = 1,
+            arguments: tuple[str, ...] = (),
+            urls: Sequence[str] = (),
+            **options: Any,
         ) -> tuple[LanePlane, list[FakeEngine]]:
             started = [FakeEngine(*arguments) for _ in range(engines)]
             for engine in started:
                 stack.push_async_callback(engine.stop)
                 await engine.start()
-            plane = LanePlane(tmp_path / "spool", [e.url for e in started], **options)
+            plane = LanePlane(tmp_path / "spool", [*(e.url for e in started), *urls], **options)
             await stack.enter_async_context(plane.running())
             return plane, started
 

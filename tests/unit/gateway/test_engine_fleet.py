@@ -38,7 +38,7 @@ def test_a_change_of_a_pool_keeps_the_replicas_that_stay() -> None:
 
 def test_a_bad_url_spoils_only_itself() -> None:
     ships = fleet()
-    ships.sync([pool("https://a:1", "http://b:1", "http://b:1")])
+    ships.sync([pool("ftp://a:1", "http://b:1", "http://b:1")])
     assert [replica.url for replica in ships.replicas("main")] == ["http://b:1"]
 
 

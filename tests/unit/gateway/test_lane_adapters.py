@@ -95,7 +95,7 @@ async def test_a_deleted_model_leaves_every_engine(make_plane: Any) -> None:
     plane, engines = await make_plane(engines=2)
     name = plane.add_adapter()
     for replica in plane.fleet.all_replicas():
-        (await plane.placement.hold(replica, plane.catalog.model("proj_a", name))).release()
+        (await plane.placement.lease(plane.catalog.model("proj_a", name), (replica,))).release()
     plane.catalog.apply(_removed(name))
 
     async def gone() -> bool:
@@ -128,7 +128,7 @@ async def test_what_an_engine_holds_of_deleted_models_is_dropped_when_it_is_foun
     plane, (engine,) = await make_plane()
     name = plane.add_adapter()
     (replica,) = plane.fleet.all_replicas()
-    (await plane.placement.hold(replica, plane.catalog.model("proj_a", name))).release()
+    (await plane.placement.lease(plane.catalog.model("proj_a", name), (replica,))).release()
     plane.catalog._models.pop(name)  # gone unheard, as over a restart of the gateway
     replica.doubt()
 

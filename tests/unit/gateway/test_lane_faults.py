@@ -83,7 +83,8 @@ async def test_before_the_first_byte_another_engine_is_asked_once(
             answer = await client.post("/v1/chat/completions", json=STREAM | {"stream": stream})
             assert answer.status_code == 200, answer.text
             assert "error" not in answer.text
-    assert plane.value("argosy_gateway_upstream_attempts_total", kind="any") == requests + 1
+    assert plane.value("argosy_gateway_upstream_attempts_total", kind="first") == requests
+    assert plane.value("argosy_gateway_upstream_attempts_total", kind="retry") == 1
     assert {u.outcome for u in await plane.usage(requests)} == {"ok"}
     await plane.settled()
 

@@ -86,8 +86,10 @@ async def test_what_a_killed_process_left_is_sent_by_the_next(tmp_path: Path) ->
         subprocess.run, command, cwd=ROOT, check=False, timeout=30, capture_output=True
     )
     assert died.returncode == -9, died.stderr
-    # A torn last record, as a full disk or a power cut leaves it.
     (segment,) = _segments(tmp_path)
+    # The room that was taken for more is not a record.
+    assert len(list(records(segment))) == 50
+    # A torn last record, as a full disk or a power cut leaves it.
     with segment.open("ab") as file:
         file.write(b"\0\0\1\0torn")
     bus = ListBus()

@@ -131,6 +131,8 @@ def test_everything_that_can_be_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ),
         (("[[key]]", '[[adapter]]\nname="a"\nbase="no"\npath="/a"\n[[key]]'), "adapter a names"),
         (('["mock-model"]', '["mock-model", "mock-model"]'), "two models or adapters are called"),
+        (("[[key]]", "weights = { prefixes = 1 }\n[[key]]"), "no scorer 'prefixes'; there are"),
+        (("[[key]]", "weights = { prefix = -1 }\n[[key]]"), "must be from 0 to 1000"),
         (("[[pool]]", "[[pool]"), "this is not TOML"),
     ],
 )  # fmt: skip

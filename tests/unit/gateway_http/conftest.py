@@ -23,16 +23,22 @@ from argosy.api.embedder.v1 import embedder_pb2, embedder_pb2_grpc
 from argosy.api.registry.v1 import registry_pb2, registry_pb2_grpc
 from argosy.api.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.access.tokens import AccessTokens
 from argosy.gateway.catalog import Catalog
+from argosy.gateway.http.admin.making_keys import KeyDesk
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.files import UploadLimits
 from argosy.gateway.http.fleet import Resources, fleet_application
+from argosy.gateway.http.oauth import TokenDesk
 from argosy.gateway.metering.usage import Usage
+from argosy.gateway.upstream.accounts import AccountsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
+from argosy.gateway.upstream.key_lookup import KeyLookup
 from argosy.gateway.upstream.model_lookup import model_not_found
 from argosy.gateway.upstream.models import ModelsClient
 from argosy.gateway.upstream.tuning import TuningClient
+from argosy.gateway.upstream.usage import UsageReportsClient
 from argosy.kit import rpc
 from argosy.kit.clock import SystemClock
 from argosy.kit.errors import ApiError, NotFound
@@ -221,9 +227,22 @@ class FakeModels:
                 return model
         raise model_not_found(name)
 
+    def route(self, project_id: str, name: str) -> None:
+        return None
+
+    def routes(self, project_id: str) -> list[registry_pb2.Route]:
+        return []
+
     async def forget(self, model_id: str) -> None:
         self.forgotten.append(model_id)
         del self.models[model_id]
+
+
+class NoEngines:
+    """Says that nothing is served."""
+
+    def explain(self, model: registry_pb2.Model) -> dict[str, Any]:
+        return {"model": model.id, "replicas": []}
 
 
 def a_model(name: str, kind: registry_pb2.ModelKind, **fields: Any) -> registry_pb2.Model:
@@ -321,19 +340,26 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(server.stop, 0)
         channel = await stack.enter_async_context(rpc.channel(f"127.0.0.1:{port}", settings))
+        accounts, authenticator = AccountsClient(channel), _authenticator()
+        lookup = KeyLookup(accounts, Catalog(), SystemClock())
         app = fleet_application(
             Resources(
+                accounts=accounts,
                 body_reader=BodyReader(limit=MAX_BODY_BYTES, timeout=1.0),
                 clock=SystemClock(),
                 embedding=EmbeddingClient(channel, timeout=5),
+                explainer=NoEngines(),
                 files=FilesClient(channel),
+                key_desk=KeyDesk(accounts, lookup, Catalog()),
                 models=models,
                 record_usage=usage.append,
                 registry_models=ModelsClient(channel),
+                token_desk=TokenDesk(authenticator, AccessTokens(PEPPER, SystemClock())),
                 tuning=TuningClient(channel),
                 upload_limits=UploadLimits(MAX_FILE_BYTES, 1.0, tmp_path),
+                usage_reports=UsageReportsClient(channel),
             ),
-            _authenticator(),
+            authenticator,
             metrics,
         )
         yield Fleet(app, files, catalog, tuning, models, metrics, server, usage)

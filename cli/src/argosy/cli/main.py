@@ -8,6 +8,7 @@ import typer
 from argosy.cli.commands.chat import chat
 from argosy.cli.commands.demo import demo
 from argosy.cli.commands.down import down
+from argosy.cli.commands.explain import explain
 from argosy.cli.commands.gateway import gateway
 from argosy.cli.commands.logs import logs
 from argosy.cli.commands.status import status
@@ -24,7 +25,7 @@ def application() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for command in (up, down, status, logs, chat, demo, gateway):
+    for command in (up, down, status, logs, chat, demo, gateway, explain):
         app.command()(command)
     return app
 

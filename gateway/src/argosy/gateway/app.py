@@ -9,21 +9,28 @@ from __future__ import annotations
 from typing import Final
 
 from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.access.tokens import AccessTokens
+from argosy.gateway.access.wrong_keys import WrongKeys
 from argosy.gateway.catalog import Catalog
+from argosy.gateway.http.admin.making_keys import KeyDesk
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.files import UploadLimits
 from argosy.gateway.http.fleet import Resources, fleet_application
+from argosy.gateway.http.oauth import TokenDesk
 from argosy.gateway.metering.meter import Meter
 from argosy.gateway.metering.spool import Spool
 from argosy.gateway.plane import build_plane, serve_lane
 from argosy.gateway.settings import GatewaySettings
+from argosy.gateway.upstream.accounts import AccountsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
+from argosy.gateway.upstream.key_lookup import KeyLookup
 from argosy.gateway.upstream.model_directory import ModelDirectory
 from argosy.gateway.upstream.model_lookup import ModelLookup
 from argosy.gateway.upstream.models import ModelsClient
 from argosy.gateway.upstream.snapshot import SnapshotWatch
 from argosy.gateway.upstream.tuning import TuningClient
+from argosy.gateway.upstream.usage import UsageReportsClient
 from argosy.kit import rpc
 from argosy.kit.bus import Bus
 from argosy.kit.lifecycle import Runtime
@@ -42,7 +49,17 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
     catalog = Catalog()
     watch = SnapshotWatch(registry, catalog, clock=clock, metrics=metrics)
     pepper = settings.key_pepper.get_secret_value().encode()
-    authenticator = Authenticator(catalog, pepper, lambda: not watch.degraded)
+    accounts = AccountsClient(registry)
+    key_lookup = KeyLookup(accounts, catalog, clock)
+    tokens = AccessTokens(pepper, clock)
+    authenticator = Authenticator(
+        catalog,
+        pepper,
+        lambda: not watch.degraded,
+        WrongKeys(clock.monotonic, settings.wrong_keys_per_minute),
+        key_lookup,
+        tokens,
+    )
     plane = build_plane(runtime, catalog)
     registry_models = ModelsClient(registry)
     models = ModelDirectory(
@@ -57,19 +74,24 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
 
     ordinary = fleet_application(
         Resources(
+            accounts=accounts,
             body_reader=BodyReader(
                 limit=settings.max_body_bytes, timeout=settings.body_timeout_seconds
             ),
             clock=clock,
             embedding=EmbeddingClient(embedder, timeout=settings.embed_timeout_seconds),
+            explainer=plane.dispatcher,
             files=FilesClient(registry),
+            key_desk=KeyDesk(accounts, key_lookup, catalog),
             models=models,
             record_usage=meter.record,
             registry_models=registry_models,
+            token_desk=TokenDesk(authenticator, tokens),
             tuning=TuningClient(trainer),
             upload_limits=UploadLimits(
                 settings.max_upload_bytes, settings.upload_idle_seconds, settings.spool_dir
             ),
+            usage_reports=UsageReportsClient(registry),
         ),
         authenticator,
         metrics,
@@ -78,7 +100,13 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
     runtime.background(watch.run(), "catalogue watch")
     runtime.background(meter.run(), "usage drain")
     await serve_lane(
-        runtime, plane, ordinary, authenticator=authenticator, models=models, meter=meter
+        runtime,
+        plane,
+        ordinary,
+        authenticator=authenticator,
+        models=models,
+        meter=meter,
+        pepper=pepper,
     )
     # Added last, so that it runs once the last request is recorded.
     runtime.on_stop(lambda: meter.flush(_FLUSH_SECONDS))

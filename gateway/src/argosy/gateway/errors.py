@@ -4,6 +4,8 @@
     ├── InvalidRequest … Internal            as they are
     ├── MethodNotAllowed               405   the route exists, with another method
     ├── BodyTimeout                    408   the client did not send its body in time
+    ├── HeadTooLarge                   431   the request's head is beyond the limits
+    ├── QuotaExceeded                  429   the money of the day is used up
     ├── QueueFull                      429   the pool's queue has no room
     ├── EngineRefused                  4xx   the engine says that the request is wrong
     ├── ClientDisconnected             499   nobody reads the answer; only metered
@@ -78,6 +80,19 @@ class BodyTimeout(ApiError):
     openai_type = "invalid_request_error"
 
 
+class HeadTooLarge(ApiError):
+    """The request's head is beyond the limits."""
+
+    http_status = 431
+    openai_type = "invalid_request_error"
+
+
+class QuotaExceeded(RateLimited):
+    """The money of the day is used up."""
+
+    openai_type = "insufficient_quota"
+
+
 class QueueFull(RateLimited):
     """The pool's queue has no room."""
 
@@ -147,7 +162,9 @@ TABLE: Final[dict[type[ApiError], Row]] = {
     Conflict: Row(Outcome.INVALID_REQUEST),
     TooLarge: Row(Outcome.TOO_LARGE, "request_too_large"),
     BodyTimeout: Row(Outcome.BODY_TIMEOUT, "request_timeout"),
+    HeadTooLarge: Row(Outcome.TOO_LARGE, "request_head_too_large"),
     RateLimited: Row(Outcome.RATE_LIMITED, "rate_limit_exceeded", 2),
+    QuotaExceeded: Row(Outcome.RATE_LIMITED, "insufficient_quota"),
     QueueFull: Row(Outcome.QUEUE_FULL, "queue_full", 2),
     EngineRefused: Row(Outcome.ENGINE_REFUSED),
     ClientDisconnected: Row(Outcome.CLIENT_DISCONNECTED, "client_disconnected"),
@@ -211,7 +228,9 @@ def render(error: ApiError) -> Rendered:
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
     ]
-    if (seconds := row(error).retry_after) is not None:
+    headers += error.headers
+    own = any(name == b"retry-after" for name, _ in error.headers)
+    if not own and (seconds := row(error).retry_after) is not None:
         headers.append((b"retry-after", b"%d" % seconds))
     if isinstance(error, Draining | BodyTimeout):
         headers.append((b"connection", b"close"))

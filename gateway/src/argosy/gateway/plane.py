@@ -10,22 +10,28 @@ import random
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.access.limits import Limits
+from argosy.gateway.access.prices import Prices
 from argosy.gateway.admission.permits import Admission, AdmissionLimits
 from argosy.gateway.catalog import Catalog
 from argosy.gateway.engines.ejection import EjectionPolicy
 from argosy.gateway.engines.fleet import Fleet, ProbeTimes
-from argosy.gateway.lane.body import ASGIApp
+from argosy.gateway.lane.asgi import ASGIApp
 from argosy.gateway.lane.dispatch import Dispatcher, Timeouts
 from argosy.gateway.lane.drain import Drain
-from argosy.gateway.lane.exchange import LaneLimits, Models, Recorder, Rooms
 from argosy.gateway.lane.lane import Lane
 from argosy.gateway.lane.metrics import LaneMetrics
+from argosy.gateway.lane.rooms import LaneLimits, Models, Recorder, Rooms
+from argosy.gateway.lane.salt import CacheSalts, derived_secret
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
+from argosy.gateway.placement.upkeep import Upkeep
 from argosy.gateway.routing.router import default_router
 from argosy.gateway.settings import TrafficSettings
 from argosy.kit import http
 from argosy.kit.lifecycle import Runtime
+from argosy.kit.tracing import Sampler
 
 SettingsT = TypeVar("SettingsT", bound=TrafficSettings)
 
@@ -37,9 +43,12 @@ _KEEP_ALIVE_SECONDS: Final = 75
 class Plane:
     """What carries completions. The probes of `fleet` are under way."""
 
+    catalog: Catalog
     fleet: Fleet
     placement: Placement
     dispatcher: Dispatcher
+    admission: Admission
+    rates: Limits
 
 
 def build_plane(runtime: Runtime[SettingsT], catalog: Catalog) -> Plane:
@@ -56,13 +65,21 @@ def build_plane(runtime: Runtime[SettingsT], catalog: Catalog) -> Plane:
         exists=catalog.has_model,
         metrics=metrics,
         limits=PlacementLimits(
-            settings.adapters_per_replica, settings.adapter_load_timeout_seconds
+            settings.adapters_per_replica,
+            settings.adapter_load_timeout_seconds,
+            wait_seconds=settings.queue_timeout_seconds,
+            batch=settings.replica_batch,
         ),
+        clock=runtime.clock,
     )
     runtime.resources.push_async_callback(placement.close)
     catalog.on_pools_changed(lambda: fleet.sync(catalog.pools()))
     catalog.on_model_removed(placement.forget_soon)
+    upkeep = Upkeep(placement, clock)
+    catalog.on_model_learned(upkeep.learned)
+    catalog.on_model_removed(upkeep.removed)
     runtime.background(fleet.run(), "engine probes")
+    runtime.background(upkeep.run(), "adapters brought ahead")
     dispatcher = Dispatcher(
         fleet,
         placement,
@@ -70,7 +87,18 @@ def build_plane(runtime: Runtime[SettingsT], catalog: Catalog) -> Plane:
         metrics=metrics,
         timeouts=_timeouts(settings),
     )
-    return Plane(fleet, placement, dispatcher)
+    admission = Admission(
+        clock=clock,
+        metrics=metrics,
+        limits=AdmissionLimits(
+            settings.pool_concurrency, settings.pool_queue, settings.queue_timeout_seconds
+        ),
+    )
+    catalog.on_pools_changed(lambda: admission.sync(catalog.pools()))
+    cells = Cells(clock, settings.limits_file)
+    runtime.resources.callback(cells.close)
+    rates = Limits(cells, Prices(catalog), clock=clock, metrics=metrics)
+    return Plane(catalog, fleet, placement, dispatcher, admission, rates)
 
 
 async def serve_lane(
@@ -81,37 +109,42 @@ async def serve_lane(
     authenticator: Authenticator,
     models: Models,
     meter: Recorder,
+    pepper: bytes,
     shared_port: bool = False,
 ) -> None:
     """Open the public port; `ordinary` gets what is not the lane's. Drains at the stop.
 
-    With `shared_port` other workers serve the same port.
+    `pepper` is the secret of keys, from which others can be made. With `shared_port` other workers
+    serve the same port.
     """
     settings, metrics = runtime.settings, runtime.metrics
     rooms = Rooms(
         authenticator=authenticator,
         models=models,
-        admission=Admission(
-            metrics=metrics,
-            limits=AdmissionLimits(
-                settings.pool_concurrency, settings.pool_queue, settings.queue_timeout_seconds
-            ),
-        ),
+        rates=plane.rates,
+        admission=plane.admission,
         dispatcher=plane.dispatcher,
         meter=meter,
         metrics=LaneMetrics(metrics),
         clock=runtime.clock,
         limits=LaneLimits(settings.max_body_bytes, settings.body_timeout_seconds),
         timeouts=_timeouts(settings),
+        sampler=Sampler(settings.trace_sample_ratio),
+        salts=CacheSalts(
+            settings.cache_salt_secret.get_secret_value().encode() or derived_secret(pepper)
+        ),
+        access_log=settings.access_log,
     )
     drain = Drain()
+    lane = Lane(ordinary, rooms, drain)
     runtime.on_stop(lambda: drain.drain(settings.drain_grace_seconds))
+    plane.catalog.on_key_removed(drain.revoke)
     await runtime.enter(
         http.serving(
-            Lane(ordinary, rooms, drain),
+            lane,
             settings.bind,
             shared=shared_port,
-            http="httptools",
+            http=lane.protocol,
             ws="none",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )

@@ -36,11 +36,25 @@ class TrafficSettings(ServiceSettings):
         default=30.0, gt=0, description="The longest that a request waits for its turn."
     )
 
+    limits_file: Path | None = Field(
+        default=None,
+        description="File in which the gateways of one machine count together what keys and "
+        "projects use; unset, each counts alone. Best in memory, as /dev/shm/argosy-limits.",
+    )
+    wrong_keys_per_minute: int = Field(
+        default=60, ge=1, description="Wrong API keys that one address may send in a minute."
+    )
+
     adapters_per_replica: int = Field(
         default=256, ge=1, description="Adapters kept registered on one engine."
     )
     adapter_load_timeout_seconds: float = Field(
         default=30.0, gt=0, description="An engine loads an adapter within this time."
+    )
+    replica_batch: int = Field(
+        default=0,
+        ge=0,
+        description="Requests that one engine runs at once, vLLM's --max-num-seqs; 0 if not known.",
     )
 
     probe_seconds: float = Field(
@@ -50,8 +64,18 @@ class TrafficSettings(ServiceSettings):
         default=5.0, gt=0, description="How long a failing engine is set aside the first time."
     )
 
+    cache_salt_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret that keeps projects apart in engines' prefix caches, the same for all "
+        "gateways; empty: made from the one that keys are hashed with.",
+    )
+
     drain_grace_seconds: float = Field(
         default=10.0, ge=0, description="After SIGTERM, open requests may go on for this long."
+    )
+
+    access_log: bool = Field(
+        default=False, description="Log a line for each completion; without it only for failures."
     )
 
 

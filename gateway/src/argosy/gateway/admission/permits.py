@@ -1,18 +1,33 @@
-"""A cap on the requests that each pool works on at once, with a bounded queue in order of arrival.
+"""Now, later or no: a permit for each request that a pool works on.
 
-Knows counts and waiting times. Does not know models or engines.
+Knows pools, callers and waiting. A permit is handed from one that ends to the one whose turn it is;
+whoever cannot be served in time is told so at once. Does not know models or engines.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+from typing import Final
 
+from argosy.api.registry.v1.registry_pb2 import Pool
+from argosy.gateway.access.caller import Caller
+from argosy.gateway.access.priority import HIGHEST, LOWEST
+from argosy.gateway.admission.fair_queue import FairQueue
+from argosy.gateway.admission.outcomes import Entry
 from argosy.gateway.errors import QueueFull, QueueTimeout
-from prometheus_client import CollectorRegistry, Gauge
+from argosy.kit.clock import Clock
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+# Weight of the newest request in the mean time that one takes.
+_NEWEST: Final = 1 / 32
+# Until so many have ended, nobody is refused for the time that they took.
+_ENOUGH: Final = 16
+_LONGEST_RETRY: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,103 +40,191 @@ class AdmissionLimits:
 
 
 class _Gate:
-    def __init__(self) -> None:
+    """One pool: who is at work, who waits, and how long work takes."""
+
+    __slots__ = ("counts", "ended", "in_flight", "limits", "mean_seconds", "name", "queue")
+
+    def __init__(self, name: str, limits: AdmissionLimits) -> None:
+        self.name = name
+        self.limits = limits
         self.in_flight = 0
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.queue: FairQueue[asyncio.Future[None]] = FairQueue(limits.queued)
+        self.counts = dict.fromkeys(Entry, 0)
+        self.ended = 0
+        self.mean_seconds = 0.0
+
+    def expected_wait(self, priority: int, caller: Caller) -> float:
+        """Return the seconds until one that came now would be served; 0 where nobody can tell.
+
+        Little's law: a full pool ends `concurrent / mean_seconds` requests a second.
+        """
+        if self.ended < _ENOUGH:
+            return 0.0
+        ahead = self.queue.ahead(priority, caller.project_id, caller.share)
+        return (ahead + 1) * self.mean_seconds / self.limits.concurrent
+
+    def leave(self, seconds: float) -> None:
+        """One has ended after `seconds`: the permit is the next one's."""
+        self.ended += 1
+        weight = max(_NEWEST, 1 / self.ended)
+        self.mean_seconds += (seconds - self.mean_seconds) * weight
+        self.in_flight -= 1
+        self.let_in()
+
+    def let_in(self) -> None:
+        """Give free permits to those whose turn it is."""
+        while self.queue.waiting and self.in_flight < self.limits.concurrent:
+            turn = self.queue.pop()
+            if turn is not None and not turn.done():
+                self.in_flight += 1
+                turn.set_result(None)
 
 
 class Permit:
-    """`async with` it: entered when it is this request's turn, given back on any way out."""
+    """The right to be worked on; to be released on every way out."""
 
-    __slots__ = ("_gate", "_limits", "_pool")
+    __slots__ = ("_begun", "_clock", "_gate")
 
-    def __init__(self, pool: str, gate: _Gate, limits: AdmissionLimits) -> None:
-        self._pool = pool
-        self._gate = gate
-        self._limits = limits
+    def __init__(self, gate: _Gate, clock: Clock) -> None:
+        self._gate: _Gate | None = gate
+        self._clock = clock
+        self._begun = clock.monotonic()
 
-    async def __aenter__(self) -> Self:
-        gate, limits = self._gate, self._limits
-        if gate.in_flight < limits.concurrent:
-            gate.in_flight += 1
-            return self
-        if len(gate.waiting) >= limits.queued:
-            raise QueueFull(
-                f"The queue of pool {self._pool!r} is full: {limits.queued} requests are waiting. "
-                "Try again in a few seconds, or send fewer requests at once."
-            )
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        gate.waiting.append(turn)
-        try:
-            async with asyncio.timeout(limits.wait_seconds):
-                await turn
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                # The turn came in the same moment: it is the next one's.
-                self._release()
-            elif turn in gate.waiting:
-                gate.waiting.remove(turn)
-            if isinstance(error, TimeoutError):
-                raise QueueTimeout(
-                    f"The request waited {limits.wait_seconds:g} s in the queue of pool "
-                    f"{self._pool!r}. Try again in a few seconds."
-                ) from error
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._release()
-
-    def _release(self) -> None:
-        gate = self._gate
-        while gate.waiting:
-            turn = gate.waiting.popleft()
-            if not turn.done():
-                # The permit is handed over: the count stays.
-                turn.set_result(None)
-                return
-        gate.in_flight -= 1
+    def release(self) -> None:
+        """Give the permit back; a second time is without effect."""
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.leave(self._clock.monotonic() - self._begun)
 
 
-class Admission:
+class Admission(Collector):
     """The permits of all pools."""
 
     def __init__(
         self,
         *,
+        clock: Clock,
         metrics: CollectorRegistry,
         limits: AdmissionLimits = AdmissionLimits(),
     ) -> None:
+        """`limits` hold for pools that have none of their own."""
+        self._clock = clock
         self._limits = limits
         self._gates: dict[str, _Gate] = {}
-        self._in_flight = Gauge(
-            "argosy_gateway_permits_in_flight",
-            "Requests that hold a permit.",
-            ["pool"],
-            registry=metrics,
-        )
-        self._queued = Gauge(
-            "argosy_gateway_queued_requests",
-            "Requests that wait for a permit.",
-            ["pool"],
-            registry=metrics,
-        )
+        metrics.register(self)
 
-    def permit(self, pool: str) -> Permit:
-        """Return a permit to enter. Entering raises QueueFull or QueueTimeout."""
-        gate = self._gates.get(pool)
-        if gate is None:
-            gate = self._gates[pool] = _Gate()
-            self._in_flight.labels(pool).set_function(lambda: float(gate.in_flight))
-            self._queued.labels(pool).set_function(lambda: float(len(gate.waiting)))
-        return Permit(pool, gate, self._limits)
+    def sync(self, pools: Iterable[Pool]) -> None:
+        """Take over the pools' own limits; requests under way go on."""
+        default = self._limits
+        for pool in pools:
+            gate = self._gate(pool.name)
+            gate.limits = AdmissionLimits(
+                pool.concurrency or default.concurrent,
+                pool.queue or default.queued,
+                pool.queue_seconds or default.wait_seconds,
+            )
+            gate.queue.room = gate.limits.queued
+            gate.let_in()
+
+    def try_enter(self, pool: str, caller: Caller, priority: int) -> Permit | None:
+        """Return a permit if there is one; else None: `enter` then.
+
+        Nobody waits while there is one: whoever leaves hands it on.
+        """
+        gate = self._gates.get(pool) or self._gate(pool)
+        if gate.in_flight >= gate.limits.concurrent:
+            return None
+        gate.in_flight += 1
+        gate.counts[Entry.AT_ONCE] += 1
+        return Permit(gate, self._clock)
+
+    async def enter(
+        self, pool: str, caller: Caller, priority: int, deadline: float = math.inf
+    ) -> Permit:
+        """Return a permit when it is this request's turn.
+
+        `deadline` is a monotonic time; the pool's own bound on waiting holds besides. Raises
+        QueueFull at once where there is no room or no hope, QueueTimeout after waiting in vain.
+        """
+        permit = self.try_enter(pool, caller, priority)
+        if permit is not None:
+            return permit
+        gate = self._gate(pool)
+        priority = min(max(priority, LOWEST), HIGHEST)
+        patience = min(gate.limits.wait_seconds, deadline - self._clock.monotonic())
+        self._refuse_hopeless(gate, caller, priority, patience)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter = gate.queue.push(turn, priority, caller.project_id, caller.share)
+        try:
+            async with asyncio.timeout(patience):
+                await turn
+        except BaseException as error:
+            gate.queue.remove(waiter)
+            if turn.done() and not turn.cancelled():
+                # The turn came in the same moment: it is the next one's.
+                gate.in_flight -= 1
+                gate.let_in()
+            gate.counts[Entry.TIMEOUT if isinstance(error, TimeoutError) else Entry.LEFT] += 1
+            if isinstance(error, TimeoutError):
+                raise QueueTimeout(
+                    f"The request waited {patience:.3g} s in the queue of pool {pool!r}. "
+                    "Try again in a few seconds."
+                ) from error
+            raise
+        gate.counts[Entry.AFTER_WAITING] += 1
+        return Permit(gate, self._clock)
 
     @property
     def in_flight(self) -> int:
         """Permits that are held now, over all pools."""
         return sum(gate.in_flight for gate in self._gates.values())
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the numbers as they are now; called at each scrape."""
+        in_flight = GaugeMetricFamily(
+            "argosy_gateway_permits_in_flight", "Requests that hold a permit.", labels=["pool"]
+        )
+        queued = GaugeMetricFamily(
+            "argosy_gateway_queued_requests", "Requests that wait for a permit.", labels=["pool"]
+        )
+        entries = CounterMetricFamily(
+            "argosy_gateway_admissions",
+            "Requests that asked for a permit, by how that ended.",
+            labels=["pool", "outcome"],
+        )
+        for name, gate in self._gates.items():
+            in_flight.add_metric([name], gate.in_flight)
+            queued.add_metric([name], gate.queue.waiting)
+            for entry, count in gate.counts.items():
+                entries.add_metric([name, entry.value], count)
+        yield from (in_flight, queued, entries)
+
+    def _gate(self, pool: str) -> _Gate:
+        gate = self._gates.get(pool)
+        if gate is None:
+            gate = self._gates[pool] = _Gate(pool, self._limits)
+        return gate
+
+    def _refuse_hopeless(self, gate: _Gate, caller: Caller, priority: int, patience: float) -> None:
+        expected = gate.expected_wait(priority, caller)
+        if not gate.queue.has_room(priority, caller.project_id):
+            gate.counts[Entry.FULL] += 1
+            raise QueueFull(
+                f"The queue of pool {gate.name!r} has no more room for requests of your project: "
+                f"{gate.queue.waiting} of {gate.limits.queued} places are taken. Try again in a "
+                "few seconds, or send fewer requests at once.",
+                headers=_retry_after(expected) if expected else (),
+            )
+        if expected > patience:
+            gate.counts[Entry.SHED] += 1
+            raise QueueFull(
+                f"Pool {gate.name!r} is overloaded: it would wait {expected:.3g} s and may "
+                f"wait {max(patience, 0.0):.3g}. Try again later, or send fewer requests at once.",
+                code="overloaded",
+                headers=_retry_after(expected - patience),
+            )
+
+
+def _retry_after(seconds: float) -> tuple[tuple[bytes, bytes], ...]:
+    whole = min(max(math.ceil(seconds), 1), _LONGEST_RETRY)
+    return ((b"retry-after", b"%d" % whole),)

@@ -7,20 +7,24 @@ Does not know what is asked.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from argosy.gateway.engines.connection import Connection
+from argosy.gateway.engines.connection import Connection, Sink
 from argosy.gateway.engines.connections import Connections
 from argosy.gateway.engines.dialects.base import Call
-from argosy.gateway.engines.failures import ConnectionLost, MalformedAnswer
+from argosy.gateway.engines.failures import ConnectionLost
 
 # An engine that closes an idle connection just as it is reused is noticed within a round trip. A
 # connection that breaks later breaks under a request that the engine had.
 _STALE_SECONDS: Final = 1.0
 # Bodies that are read whole: completions without streaming, gauges, error bodies.
 _LARGEST_BODY: Final = 64 * 1024 * 1024
+
+_KEPT_HEADS: Final = 64
+_PORTS: Final = {"http": 80, "https": 443}
 
 Header = tuple[bytes, bytes]
 
@@ -41,14 +45,19 @@ class Reply:
 
     async def read_all(self, deadline: float) -> bytes:
         """Return the whole body. Raises MalformedAnswer if it is larger than 64 MiB."""
-        pieces: list[bytes] = []
-        size = 0
-        while piece := await self._connection.read(deadline):
-            pieces.append(piece)
-            size += len(piece)
-            if size > _LARGEST_BODY:
-                raise MalformedAnswer(f"The engine's answer is larger than {_LARGEST_BODY} bytes.")
-        return b"".join(pieces)
+        return await self._connection.whole(deadline, _LARGEST_BODY)
+
+    def push(self, sink: Sink, silence: float) -> None:
+        """Hand all that follows to `sink` as it arrives; see `Connection.push`."""
+        self._connection.push(sink, silence)
+
+    def pause(self) -> None:
+        """Read no more for now; the engine is slowed down."""
+        self._connection.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._connection.resume()
 
     def close(self) -> None:
         """Give the connection back, or close it if the answer was not read to its end."""
@@ -61,16 +70,24 @@ class Client:
     """Sends requests to one base URL."""
 
     def __init__(self, url: str, *, key: str, connect_seconds: float) -> None:
+        """Raises ValueError for what is no URL of an engine. https is verified, name and chain."""
         parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise ValueError(f"{url!r} is no engine's URL; write http://host:port")
-        port = parts.port or 80
-        self._connections = Connections(parts.hostname, port, connect_seconds=connect_seconds)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise ValueError(f"{url!r} is no engine's URL; write http://host:port or https://host")
+        port = parts.port or _PORTS[parts.scheme]
+        self._connections = Connections(
+            parts.hostname,
+            port,
+            connect_seconds=connect_seconds,
+            tls=ssl.create_default_context() if parts.scheme == "https" else None,
+        )
         self._base = parts.path.rstrip("/")
         head = f"host: {parts.hostname}:{port}\r\naccept: */*\r\n"
         if key:
             head += f"authorization: Bearer {key}\r\n"
-        self._head = head.encode("ascii")
+        self._head = head
+        # The same few calls make up all traffic.
+        self._heads: dict[tuple[str, str], bytes] = {}
 
     async def request(self, call: Call, headers: Sequence[Header], deadline: float) -> Reply:
         """Send and wait for the status line and headers of the answer.
@@ -81,13 +98,12 @@ class Client:
         message = self._message(call, headers)
         connection = self._connections.idle()
         if connection is not None:
-            now = asyncio.get_running_loop().time
-            begun = now()
+            begun = connection.now()
             try:
                 return await self._exchange(connection, message, deadline)
             except ConnectionLost:
                 # A fresh connection tells whether the engine itself is gone.
-                if not connection.untouched or now() - begun > _STALE_SECONDS:
+                if not connection.untouched or connection.now() - begun > _STALE_SECONDS:
                     raise
         return await self._exchange(await self._connections.connect(), message, deadline)
 
@@ -116,13 +132,20 @@ class Client:
         return Reply(connection, self._connections)
 
     def _message(self, call: Call, headers: Sequence[Header]) -> bytes:
-        lines = [
-            f"{call.method} {self._base}{call.path} HTTP/1.1\r\n".encode("ascii"),
-            self._head,
-        ]
-        lines += [name + b": " + value + b"\r\n" for name, value in headers]
-        if call.body or call.method == "POST":
-            lines.append(b"content-length: %d\r\n" % len(call.body))
-        lines.append(b"\r\n")
-        lines.append(call.body)
+        method, path, body = call
+        lines = [self._heads.get((method, path)) or self._start(method, path)]
+        for name, value in headers:
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if body or method == "POST":
+            lines.append(b"content-length: %d\r\n\r\n" % len(body))
+            lines.append(body)
+        else:
+            lines.append(b"\r\n")
         return b"".join(lines)
+
+    def _start(self, method: str, path: str) -> bytes:
+        """Return the request line and the headers that every request has."""
+        start = f"{method} {self._base}{path} HTTP/1.1\r\n{self._head}".encode("ascii")
+        if len(self._heads) < _KEPT_HEADS:
+            self._heads[method, path] = start
+        return start

@@ -1,13 +1,15 @@
 """One HTTP/1.1 connection to an engine: a request, its answer, the next request.
 
-Knows bytes, deadlines and back-pressure: while nobody reads an answer, at most `_HIGH` bytes of it
-wait here and then the socket is no longer read. Does not know which engine it speaks to.
+Knows bytes, deadlines and back-pressure. The body of an answer is read piece by piece, or gathered
+whole, or pushed into a sink as it arrives, which costs no wake-up of a task for each piece. While
+nobody takes an answer, at most `_HIGH` bytes of it wait here and then the socket is no longer read.
+Does not know which engine it speaks to.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import httptools
 from argosy.gateway.engines.failures import (
@@ -18,19 +20,31 @@ from argosy.gateway.engines.failures import (
 )
 
 _HIGH: Final = 256 * 1024
-_LOW: Final = 64 * 1024
+
+
+class Sink(Protocol):
+    """Where a pushed answer goes. Neither method may wait or raise."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the body."""
+
+    def ended(self, error: EngineError | None) -> None:
+        """The body is complete, or `error` ended it. Called once; nothing follows."""
 
 
 class Connection(asyncio.Protocol):
-    """Use by one task at a time: `send`, `head`, `read` until b"", then again or `abort`."""
+    """Use by one task at a time: `send`, `head`, then `read` until b"", `whole` or `push`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        # The loop's time, which deadlines are in.
+        self.now = loop.time
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._error: EngineError | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._expiry = 0.0
         self._paused = False
         self._begin()
@@ -45,6 +59,11 @@ class Connection(asyncio.Protocol):
         self._keep_alive = False
         self._chunks: list[bytes] = []
         self._buffered = 0
+        self._most = _HIGH
+        self._gathering = False
+        self._sink: Sink | None = None
+        self._silence = 0.0
+        self._heard = 0.0
 
     # What the owner does
 
@@ -52,12 +71,12 @@ class Connection(asyncio.Protocol):
     def reusable(self) -> bool:
         """True if the last answer was read to its end and the engine keeps the connection."""
         return (
-            self._error is None
-            and self._complete
+            self._complete
+            and self._error is None
             and not self._chunks
+            and (self._keep_alive or self.requests == 0)
             and self._transport is not None
             and not self._transport.is_closing()
-            and (self.requests == 0 or self._keep_alive)
         )
 
     @property
@@ -84,46 +103,109 @@ class Connection(asyncio.Protocol):
             if self._complete:
                 return b""
             await self._wait(deadline)
-        chunks = self._chunks
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self._chunks = []
-        self._buffered = 0
+        data = self._take()
+        self.resume()
+        return data
+
+    async def whole(self, deadline: float, most: int) -> bytes:
+        """Return the rest of the body. Raises MalformedAnswer if it is larger than `most` bytes."""
+        self._gathering = True
+        self._most = most
+        self.resume()
+        while not self._complete:
+            if self._buffered > most:
+                self._too_large()
+            await self._wait(deadline)
+        if self._buffered > most:
+            self._too_large()
+            raise self._error or ConnectionLost("The connection is closed.")
+        return self._take()
+
+    def push(self, sink: Sink, silence: float) -> None:
+        """Hand what is here, and all that follows, to `sink`.
+
+        `ended` gets EngineTimeout once nothing came for `silence` seconds, unless it is paused.
+        """
+        if self._chunks:
+            sink.feed(self._take())
+        if self._complete or self._error is not None:
+            sink.ended(self._error)
+            return
+        self._sink = sink
+        self._silence = silence
+        self._heard = self.now()
+        self._arm(self._heard + silence)
+        self.resume()
+
+    def pause(self) -> None:
+        """Stop reading: whoever gets the answer does not take it."""
+        if not self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
         if self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = False
+            self._heard = self.now()
             self._transport.resume_reading()
-        return data
 
     def abort(self) -> None:
         """Close at once; an engine takes this as the client's disconnect."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._sink = None
+        self._disarm()
         if self._transport is not None:
             self._transport.abort()
+
+    def _take(self) -> bytes:
+        chunks = self._chunks
+        self._chunks = []
+        self._buffered = 0
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _too_large(self) -> None:
+        self._fail(MalformedAnswer(f"The engine's answer is larger than {self._most} bytes."))
+        self.abort()
+
+    # Waiting; one timer serves many waits: it looks at the newest deadline when it fires
 
     async def _wait(self, deadline: float) -> None:
         if self._error is not None:
             raise self._error
-        self._expiry = deadline
-        # One timer serves many waits: it looks at the newest deadline when it fires.
-        if self._timer is None or self._timer.when() > deadline:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(deadline, self._expire)
-        self._waiter = self._loop.create_future()
+        self._arm(deadline)
+        waiter = self._waiter = self._loop.create_future()
         try:
-            await self._waiter
+            await waiter
         finally:
             self._waiter = None
 
+    def _arm(self, deadline: float) -> None:
+        self._expiry = deadline
+        if self._timer is None or self._timer_at > deadline:
+            self._disarm()
+            self._timer_at = deadline
+            self._timer = self._loop.call_at(deadline, self._expire)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _expire(self) -> None:
         self._timer = None
-        if self._waiter is None or self._waiter.done():
+        if self._sink is not None:
+            now = self.now()
+            self._expiry = (now if self._paused else self._heard) + self._silence
+        elif self._waiter is None or self._waiter.done():
             return
-        if self._loop.time() < self._expiry:
-            self._timer = self._loop.call_at(self._expiry, self._expire)
+        if self.now() < self._expiry:
+            self._arm(self._expiry)
             return
-        self._waiter.set_exception(EngineTimeout("The engine was silent for too long."))
+        error = EngineTimeout("The engine was silent for too long.")
+        if self._sink is not None:
+            self._fail(error)
+        elif self._waiter is not None:
+            self._waiter.set_exception(error)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -134,6 +216,12 @@ class Connection(asyncio.Protocol):
             self._error = error
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(self._error)
+        self._finish_push(self._error)
+
+    def _finish_push(self, error: EngineError | None) -> None:
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.ended(error)
 
     # asyncio.Protocol
 
@@ -155,15 +243,14 @@ class Connection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disarm()
         if self._complete:
             self._error = self._error or ConnectionLost("The connection is closed.")
             return
         if self._headers_done and self._ends_at_close():
             self._complete = True
             self._wake()
+            self._finish_push(None)
             return
         self._fail(ConnectionLost("The engine closed the connection."))
 
@@ -196,12 +283,19 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         if self._error is not None:
             return
+        if self._sink is not None:
+            self._heard = self.now()
+            self._sink.feed(body)
+            return
         self._chunks.append(body)
         self._buffered += len(body)
-        if self._buffered > _HIGH and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
-        self._wake()
+        if self._buffered > self._most:
+            if self._gathering:
+                self._too_large()
+                return
+            self.pause()
+        if not self._gathering:
+            self._wake()
 
     def on_message_complete(self) -> None:
         if self._error is not None:
@@ -214,3 +308,4 @@ class Connection(asyncio.Protocol):
         self._complete = True
         self._keep_alive = self._parser.should_keep_alive()
         self._wake()
+        self._finish_push(None)

@@ -6,6 +6,7 @@ Knows how to connect in time and which connection can be used again. Does not kn
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from typing import Final
 
@@ -14,26 +15,35 @@ from argosy.gateway.engines.failures import ConnectFailed
 
 # vLLM's server closes idle connections after 5 s; these are closed before.
 _KEEP_SECONDS: Final = 4.0
+# A timer that comes later than this tells of this process, not of the peer.
+_LATE_SECONDS: Final = 0.05
+_MOST_TRIES: Final = 3
 
 
 class Connections:
     """Hands out connections to `host:port`; the newest idle one first."""
 
     def __init__(
-        self, host: str, port: int, *, connect_seconds: float, keep_idle: int = 64
+        self,
+        host: str,
+        port: int,
+        *,
+        connect_seconds: float,
+        tls: ssl.SSLContext | None = None,
+        keep_idle: int = 1024,
     ) -> None:
         self._host = host
         self._port = port
+        self._tls = tls
         self._connect_seconds = connect_seconds
         self._keep_idle = keep_idle
         self._idle: deque[tuple[Connection, float]] = deque()
 
     def idle(self) -> Connection | None:
         """Take an idle connection, or None if there is none that can be used."""
-        oldest_use = asyncio.get_running_loop().time() - _KEEP_SECONDS
         while self._idle:
             connection, since = self._idle.pop()
-            if since >= oldest_use and connection.reusable:
+            if since >= connection.now() - _KEEP_SECONDS and connection.reusable:
                 return connection
             connection.abort()
         return None
@@ -41,24 +51,33 @@ class Connections:
     async def connect(self) -> Connection:
         """Open a new connection; raises ConnectFailed."""
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._connect_seconds):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(loop), self._host, self._port
-                )
-        except (OSError, TimeoutError) as error:
-            raise ConnectFailed(
-                f"No connection to {self._host}:{self._port} within {self._connect_seconds:g} s: "
-                f"{type(error).__name__}"
-            ) from error
-        return connection
+        tries = 0
+        while True:
+            due = loop.time() + self._connect_seconds
+            tries += 1
+            try:
+                async with asyncio.timeout_at(due):
+                    _, connection = await loop.create_connection(
+                        lambda: Connection(loop), self._host, self._port, ssl=self._tls
+                    )
+            except (OSError, TimeoutError) as error:
+                late = isinstance(error, TimeoutError) and loop.time() > due + _LATE_SECONDS
+                if late and tries < _MOST_TRIES:
+                    # Under a flood the connection was there and we did not come to look: an engine
+                    # that is blamed for that is out of service when it is needed most.
+                    continue
+                raise ConnectFailed(
+                    f"No connection to {self._host}:{self._port} within "
+                    f"{self._connect_seconds:g} s: {type(error).__name__}"
+                ) from error
+            return connection
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection for the next request, or close it if it cannot serve one."""
         if not connection.reusable:
             connection.abort()
             return
-        self._idle.append((connection, asyncio.get_running_loop().time()))
+        self._idle.append((connection, connection.now()))
         if len(self._idle) > self._keep_idle:
             self._idle.popleft()[0].abort()
 

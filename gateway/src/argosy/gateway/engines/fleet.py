@@ -8,22 +8,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from argosy.api.registry.v1.registry_pb2 import Pool
 from argosy.gateway.engines.client import Client
 from argosy.gateway.engines.dialects import by_name
 from argosy.gateway.engines.ejection import Ejection, EjectionPolicy
-from argosy.gateway.engines.failures import EngineError, EngineTimeout
+from argosy.gateway.engines.failures import EngineError, EngineTimeout, MalformedAnswer
 from argosy.gateway.engines.replica import Replica
 from argosy.kit.clock import Clock
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _log = logging.getLogger(__name__)
 
 # Learns what an engine has before it is used; raises EngineError if that cannot be told.
 Adopt = Callable[[Replica], Awaitable[None]]
+# Told of a replica whose gauges are new.
+Observe = Callable[[Replica], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Fleet:
         self._times = times
         self._policy = ejection
         self._adopt: Adopt | None = None
+        self._observe: Observe | None = None
         self._pools: dict[str, tuple[Pool, tuple[Replica, ...]]] = {}
         self._probes: dict[Replica, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
@@ -62,6 +67,7 @@ class Fleet:
             ["pool", "replica"],
             registry=metrics,
         )
+        _EjectedNow(self, metrics)
         self._ejections = Counter(
             "argosy_gateway_ejections",
             "Times that a replica was set aside for failing.",
@@ -89,6 +95,15 @@ class Fleet:
         found = self._pools.get(pool)
         return found[1] if found else ()
 
+    def members(self, name: str) -> tuple[Pool, tuple[Replica, ...]] | None:
+        """Return the pool and its replicas: the same object until the catalogue's pools change."""
+        return self._pools.get(name)
+
+    def pool(self, name: str) -> Pool | None:
+        """Return the pool as the catalogue has it."""
+        found = self._pools.get(name)
+        return found[0] if found else None
+
     def all_replicas(self) -> list[Replica]:
         """Return every replica of every pool."""
         return [replica for _, replicas in self._pools.values() for replica in replicas]
@@ -96,6 +111,10 @@ class Fleet:
     def adopt_with(self, adopt: Adopt) -> None:
         """Call `adopt` each time before a replica that was down or in doubt is used."""
         self._adopt = adopt
+
+    def observe_with(self, observe: Observe) -> None:
+        """Call `observe` each time a replica's gauges were read."""
+        self._observe = observe
 
     def _build(
         self, pool: Pool, before: tuple[Pool, tuple[Replica, ...]] | None
@@ -125,24 +144,33 @@ class Fleet:
 
     # What requests tell
 
+    def now(self) -> float:
+        """Return the time that ejections and pauses go by."""
+        return self._clock.monotonic()
+
     def succeeded(self, replica: Replica) -> None:
         """A request to the replica ended well."""
         replica.ejection.succeeded(self._clock.monotonic())
 
-    def failed(self, replica: Replica) -> None:
-        """A request failed by the replica's fault; it may be ejected, within the pool's share."""
+    def failed(self, replica: Replica, *, grave: bool = False) -> None:
+        """A request failed by the replica's fault; it may be ejected, within the pool's share.
+
+        A `grave` failure is sign enough by itself: the engine fell silent amid an answer.
+        """
         now = self._clock.monotonic()
         siblings = self.replicas(replica.pool)
-        out = sum(1 for other in siblings if other is not replica and other.ejection.active(now))
-        allowed = (out + 1) <= len(siblings) * self._policy.max_share
-        if replica.ejection.failed(now, allowed=allowed):
+        others = [other for other in siblings if other is not replica]
+        out = sum(1 for other in others if not other.ejection.admits(now))
+        usable = any(other.ready and other.ejection.admits(now) for other in others)
+        allowed = usable and (out + 1) <= len(siblings) * self._policy.max_share
+        if replica.ejection.failed(now, allowed=allowed, grave=grave):
             self._ejections.labels(replica.pool).inc()
             _log.warning("replica ejected", extra={"pool": replica.pool, "replica": replica.url})
         replica.doubt()
 
-    def ejected(self, replica: Replica) -> bool:
-        """Tell whether the replica is set aside now."""
-        return replica.ejection.active(self._clock.monotonic())
+    def busy(self, replica: Replica, seconds: float) -> None:
+        """The engine asks to be left alone for `seconds`; others come first."""
+        replica.busy_until = self._clock.monotonic() + min(seconds, self._policy.cap_seconds)
 
     # Probes
 
@@ -194,8 +222,10 @@ class Fleet:
                 self._down(replica, f"its health check answers {status}")
                 return
             restarted = await self._read_gauges(replica)
-            if self._adopt is not None and (not was_ready or doubted or restarted):
-                await self._adopt(replica)
+            if not was_ready or doubted or restarted:
+                await self._read_card(replica)
+                if self._adopt is not None:
+                    await self._adopt(replica)
         except EngineTimeout as error:
             replica.late += 1
             if replica.late >= self._times.late:
@@ -219,7 +249,19 @@ class Fleet:
         if status != 200:
             return False
         before, replica.gauges = replica.gauges, replica.dialect.gauges(body)
+        if self._observe is not None:
+            self._observe(replica)
         return before.start_time is not None and before.start_time != replica.gauges.start_time
+
+    async def _read_card(self, replica: Replica) -> None:
+        call = replica.dialect.card
+        if call is None:
+            return
+        status, body = await replica.client.fetch(call, self._times.call)
+        card = replica.dialect.read_card(body) if status == 200 else None
+        if card is None:
+            raise MalformedAnswer(f"The engine's {call.path} cannot be read (status {status}).")
+        replica.card = card
 
     def _down(self, replica: Replica, reason: str) -> None:
         if replica.ready:
@@ -229,3 +271,25 @@ class Fleet:
         replica.ready = False
         replica.reason = reason
         self._ready.labels(replica.pool, replica.url).set(0)
+
+
+class _EjectedNow(Collector):
+    """How many replicas are set aside, counted when it is asked."""
+
+    def __init__(self, fleet: Fleet, registry: CollectorRegistry) -> None:
+        self._fleet = fleet
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._fleet.now()
+        out: dict[str, int] = {}
+        for replica in self._fleet.all_replicas():
+            out[replica.pool] = out.get(replica.pool, 0) + (not replica.ejection.admits(now))
+        family = GaugeMetricFamily(
+            "argosy_gateway_replicas_ejected",
+            "Replicas that are set aside for failing, or on trial.",
+            labels=["pool"],
+        )
+        for pool, count in out.items():
+            family.add_metric([pool], count)
+        yield family

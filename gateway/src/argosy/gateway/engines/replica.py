@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from argosy.gateway.engines.client import Client
-from argosy.gateway.engines.dialects.base import Dialect, Gauges
+from argosy.gateway.engines.dialects.base import Card, Dialect, Gauges
 from argosy.gateway.engines.ejection import Ejection
 
 
@@ -25,7 +25,11 @@ class Replica:
         self.client = client
         self.ejection = ejection
         self.gauges = Gauges()
+        # What the engine says of itself; known once it was up.
+        self.card = Card()
         self.in_flight = 0
+        # Until this time the engine asked to be left alone, in the clock's monotonic seconds.
+        self.busy_until = 0.0
         # Probes in a row that were not answered in time.
         self.late = 0
         self.ready = False
@@ -33,6 +37,11 @@ class Replica:
         self.reason = "not probed yet"
         # Set when something suggests that the engine is not what it was.
         self.suspect = asyncio.Event()
+
+    @property
+    def serves(self) -> frozenset[str] | None:
+        """The names of models that the engine knows; None if it takes any name."""
+        return self.card.serves
 
     def unreachable(self, reason: str) -> None:
         """Take it out at once: nobody listens there. The probe brings it back."""

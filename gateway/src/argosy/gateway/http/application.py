@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from argosy.gateway.access.keys import Authenticator, Caller
-from argosy.gateway.http import envelope
+from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.http.envelope import Envelope
 from argosy.gateway.http.failures import HANDLERS
+from argosy.gateway.http.identity import identities
 from argosy.kit.clock import Clock
-from litestar import Controller, Litestar, Request
+from litestar import Controller, Litestar
 from litestar.di import Provide
 from prometheus_client import CollectorRegistry
 
@@ -28,16 +28,10 @@ def build(
 ) -> Envelope:
     """Return the ASGI application of the controllers' routes.
 
-    `given` holds what handlers ask for by name, beside `caller`: who sends the request.
+    `given` holds what handlers ask for by name, beside who sends the request.
     """
 
-    def caller(request: Request[Any, Any, Any]) -> Caller:
-        sent = [value for name, value in request.scope["headers"] if name == b"authorization"]
-        who = authenticator.identify(sent)
-        request.scope[envelope.ORGANIZATION] = who.organization_slug  # type: ignore[typeddict-unknown-key]  # ASGI allows extensions
-        return who
-
-    dependencies = {"caller": Provide(caller, sync_to_thread=False)}
+    dependencies = {name: Provide(tell) for name, tell in identities(authenticator).items()}
     for name, value in given.items():
         dependencies[name] = Provide(_constant(value), sync_to_thread=False)
     app = Litestar(

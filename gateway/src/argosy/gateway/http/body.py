@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
-from argosy.gateway.errors import BodyTimeout, ClientDisconnected
+from argosy.gateway.errors import BodyTimeout, ClientDisconnected, echo
 from argosy.kit.errors import InvalidRequest, TooLarge
 from litestar import Request
 
@@ -120,7 +120,7 @@ def _explain(complaint: str) -> InvalidRequest:
             f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter"
         )
     if match := _UNKNOWN.fullmatch(what):
-        name = _join(param, match["name"][:100])
+        name = _join(param, echo(match["name"][:100]))
         return InvalidRequest(
             f"Unknown parameter: '{name}'. Check the spelling or leave it out.",
             param=name,

@@ -1,4 +1,7 @@
-"""`/v1/embeddings`: texts in, vectors out, by the embedder."""
+"""`/v1/embeddings`: texts in, vectors out, by the embedder.
+
+The lane keeps what an engine of a pool answers; the rest comes here.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,12 @@ from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.errors import Outcome
 from argosy.gateway.http.body import BodyReader
-from argosy.gateway.http.embeddings_request import read_embedding
+from argosy.gateway.http.embeddings_request import no_embedding_model, read_embedding
 from argosy.gateway.http.ports import Given, Models, RecordUsage
 from argosy.gateway.metering.usage import Usage
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.kit import logs, tracing
 from argosy.kit.clock import Clock
-from argosy.kit.errors import InvalidRequest
 from litestar import Controller, Request, post
 
 Json = dict[str, Any]
@@ -41,7 +43,7 @@ class EmbeddingsController(Controller):
         asked, texts = read_embedding(await body_reader.read(request))
         model = await models.find(caller.project_id, asked.model)
         if model.kind != pb.MODEL_KIND_EMBEDDING:
-            raise _no_embedding_model(model.id, caller, models)
+            raise no_embedding_model(model.id, caller, models)
         answer = await embedding.embed(model.id, texts, asked.dimensions)
         record_usage(
             Usage(
@@ -80,17 +82,3 @@ def embedding_json(model_id: str, answer: EmbedResponse, *, as_base64: bool) -> 
         "model": model_id,
         "usage": {"prompt_tokens": answer.prompt_tokens, "total_tokens": answer.prompt_tokens},
     }
-
-
-def _no_embedding_model(name: str, caller: Caller, models: Models) -> InvalidRequest:
-    others = [
-        model.id
-        for model in models.visible(caller.project_id)
-        if model.kind == pb.MODEL_KIND_EMBEDDING
-    ]
-    return InvalidRequest(
-        f"The model {name!r} generates text and makes no embeddings. Use an embedding model"
-        f"{': ' + ', '.join(others) if others else ''}.",
-        param="model",
-        code="model_not_supported",
-    )

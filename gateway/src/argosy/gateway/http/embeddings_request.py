@@ -1,13 +1,13 @@
-"""The body of `embeddings.create`: its shape and what is not offered.
-
-Judges what needs no model. Does not know which models embed.
-"""
+"""The body of `embeddings.create`: its shape and what is not offered."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
+from argosy.api.registry.v1 import registry_pb2 as pb
+from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.body import decode
+from argosy.gateway.http.ports import Models
 from argosy.kit.errors import InvalidRequest
 from msgspec import Meta, Struct
 
@@ -55,3 +55,18 @@ def _texts(given: str | list[Any]) -> list[str]:
 
 def _invalid(reason: str) -> InvalidRequest:
     return InvalidRequest(f"Invalid 'input': {reason}", param="input", code="invalid_value")
+
+
+def no_embedding_model(name: str, caller: Caller, models: Models) -> InvalidRequest:
+    """Return the error for a model that makes no embeddings; it names those that do."""
+    others = [
+        model.id
+        for model in models.visible(caller.project_id)
+        if model.kind == pb.MODEL_KIND_EMBEDDING
+    ]
+    return InvalidRequest(
+        f"The model {name!r} generates text and makes no embeddings. Use an embedding model"
+        f"{': ' + ', '.join(others) if others else ''}.",
+        param="model",
+        code="model_not_supported",
+    )

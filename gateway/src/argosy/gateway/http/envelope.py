@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from argosy.api import ids
 from argosy.gateway.errors import render
-from argosy.gateway.lane.body import Message, Receive, Scope, Send
+from argosy.gateway.lane.asgi import Message, Receive, Scope, Send
 from argosy.kit import logs, tracing
 from argosy.kit.clock import Clock
 from argosy.kit.errors import NotFound

@@ -5,18 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.http import admin
+from argosy.gateway.http.admin.making_keys import KeyDesk
 from argosy.gateway.http.application import build
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.embeddings import EmbeddingsController
 from argosy.gateway.http.envelope import Envelope
+from argosy.gateway.http.explain import ExplainController, Explainer
 from argosy.gateway.http.files import FilesController, UploadLimits
 from argosy.gateway.http.fine_tuning import FineTuningController
+from argosy.gateway.http.oauth import OAuthController, TokenDesk
 from argosy.gateway.http.ports import Models, RecordUsage
 from argosy.gateway.http.tuned_models import TunedModelsController
+from argosy.gateway.http.usage import UsageController
+from argosy.gateway.upstream.accounts import AccountsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
 from argosy.gateway.upstream.models import ModelsClient
 from argosy.gateway.upstream.tuning import TuningClient
+from argosy.gateway.upstream.usage import UsageReportsClient
 from argosy.kit.clock import Clock
 from prometheus_client import CollectorRegistry
 
@@ -25,15 +32,20 @@ from prometheus_client import CollectorRegistry
 class Resources:
     """What the controllers work with, by the names under which they ask for it."""
 
+    accounts: AccountsClient
     body_reader: BodyReader
     clock: Clock
     embedding: EmbeddingClient
+    explainer: Explainer
     files: FilesClient
+    key_desk: KeyDesk
     models: Models
     record_usage: RecordUsage
     registry_models: ModelsClient
+    token_desk: TokenDesk
     tuning: TuningClient
     upload_limits: UploadLimits
+    usage_reports: UsageReportsClient
 
 
 def fleet_application(
@@ -42,10 +54,14 @@ def fleet_application(
     """Return the ASGI application of every route but the lane's."""
     return build(
         [
+            *admin.CONTROLLERS,
             EmbeddingsController,
+            ExplainController,
             FilesController,
             FineTuningController,
+            OAuthController,
             TunedModelsController,
+            UsageController,
         ],
         {name: getattr(resources, name) for name in Resources.__dataclass_fields__},
         authenticator,

@@ -7,6 +7,7 @@ from typing import Any, Final
 from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.ports import Given, Models
+from argosy.kit.errors import NotFound
 from litestar import Controller, get
 from litestar.params import FromPath
 
@@ -37,6 +38,18 @@ def model_json(model: pb.Model) -> Json:
     }
 
 
+def route_json(route: pb.Route) -> Json:
+    """Return OpenAI's `model` for a name that stands for others; it has no date of its own."""
+    targets = [target.model_id for target in route.targets]
+    return {
+        "id": route.name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "argosy",
+        "argosy": {"kind": "route", "targets": targets, "fallbacks": list(route.fallbacks)},
+    }
+
+
 class ModelsController(Controller):
     """A model id may hold `:` and `/`, so it is the whole rest of the path."""
 
@@ -44,11 +57,21 @@ class ModelsController(Controller):
 
     @get()
     async def list_models(self, caller: Given[Caller], models: Given[Models]) -> Json:
-        data = [model_json(model) for model in models.visible(caller.project_id)]
-        return {"object": "list", "data": data}
+        data = {model.id: model_json(model) for model in models.visible(caller.project_id)}
+        for route in models.routes(caller.project_id):
+            # One that stands before a model looks like the model.
+            data.setdefault(route.name, route_json(route))
+        return {"object": "list", "data": list(data.values())}
 
     @get("/{model_id:path}")
     async def retrieve(
         self, caller: Given[Caller], models: Given[Models], model_id: FromPath[str]
     ) -> Json:
-        return model_json(await models.find(caller.project_id, model_id.lstrip("/")))
+        name = model_id.lstrip("/")
+        route = models.route(caller.project_id, name)
+        try:
+            return model_json(await models.find(caller.project_id, name))
+        except NotFound:
+            if route is None:
+                raise
+            return route_json(route)

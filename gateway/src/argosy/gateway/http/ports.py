@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
-from argosy.api.registry.v1.registry_pb2 import Model
+from argosy.api.registry.v1.registry_pb2 import Model, Route
 from argosy.gateway.metering.usage import Usage
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
@@ -25,6 +25,12 @@ class Models(Protocol):
 
     def visible(self, project_id: str) -> Iterable[Model]:
         """Return the shared models and the project's own, in a stable order."""
+
+    def route(self, project_id: str, name: str) -> Route | None:
+        """Return the route of that name if the project may call it."""
+
+    def routes(self, project_id: str) -> Iterable[Route]:
+        """Return the shared routes and the project's own, by name."""
 
     async def find(self, project_id: str, name: str) -> Model:
         """Return the model; raises NotFound, also for another project's."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.http.application import build
+from argosy.gateway.http.body import BodyReader
+from argosy.gateway.http.embeddings_refused import NoEmbedderController
 from argosy.gateway.http.envelope import Envelope
+from argosy.gateway.http.explain import ExplainController, Explainer
 from argosy.gateway.http.models import ModelsController
 from argosy.gateway.http.ports import Models
 from argosy.kit.clock import Clock
@@ -12,9 +15,19 @@ from prometheus_client import CollectorRegistry
 
 
 def router_application(
-    models: Models, authenticator: Authenticator, *, clock: Clock, metrics: CollectorRegistry
+    models: Models,
+    explainer: Explainer,
+    body_reader: BodyReader,
+    authenticator: Authenticator,
+    *,
+    clock: Clock,
+    metrics: CollectorRegistry,
 ) -> Envelope:
     """Return the ASGI application of every route but the lane's."""
     return build(
-        [ModelsController], {"models": models}, authenticator, clock=clock, metrics=metrics
+        [ExplainController, ModelsController, NoEmbedderController],
+        {"models": models, "explainer": explainer, "body_reader": body_reader},
+        authenticator,
+        clock=clock,
+        metrics=metrics,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class RetryBudget:
-    """A bucket that each request fills by `share` and each retry empties by one.
+    """A bucket that each request fills by `share` and each retry empties by one; one for a pool.
 
     `reserve` is its size: how many retries a burst may take, for example when a replica dies under
     all its requests. Over 200 requests or more, retries stay below `share` + `reserve` / 200.

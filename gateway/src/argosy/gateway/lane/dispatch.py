@@ -2,43 +2,44 @@
 
 Knows when a second try is safe: as long as the client got nothing. A connection that could not be
 opened is tried elsewhere at no cost; a try that may have reached an engine is repeated once, on
-another replica, within the budget. Does not know clients.
+another replica, within the pool's budget. Does not know clients, nor other models that could answer
+instead: `routes.py` does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.engines.client import Header, Reply
-from argosy.gateway.engines.dialects.base import Call
 from argosy.gateway.engines.failures import (
     AdapterRefused,
     ConnectFailed,
     EngineError,
     EngineTimeout,
-    MalformedAnswer,
 )
 from argosy.gateway.engines.fleet import Fleet
 from argosy.gateway.engines.replica import Replica
-from argosy.gateway.errors import (
-    EngineRefused,
-    NoReplica,
-    UpstreamDisconnected,
-    UpstreamMalformed,
-    UpstreamTimeout,
-)
-from argosy.gateway.lane.budget import RetryBudget
-from argosy.gateway.lane.refusal import refusal
+from argosy.gateway.errors import EngineRefused
+from argosy.gateway.lane.answer import Answer
+from argosy.gateway.lane.attempts import Attempts
+from argosy.gateway.lane.errand import Errand, Sender
+from argosy.gateway.lane.explanation import explained, route_header
+from argosy.gateway.lane.pool_way import PoolWay
+from argosy.gateway.lane.refusal import public, refusal, retry_after, unservable
 from argosy.gateway.lane.request import CompletionRequest
-from argosy.gateway.placement.adapters import Hold, Placement
-from argosy.gateway.routing.policy import Candidate
+from argosy.gateway.lane.salt import salted
+from argosy.gateway.placement.adapters import Placement
+from argosy.gateway.placement.lease import Lease
+from argosy.gateway.routing.policy import Ask
 from argosy.gateway.routing.router import Router
-from argosy.kit.errors import ApiError, Unavailable
-from prometheus_client import CollectorRegistry, Counter
+from argosy.kit.errors import ApiError, InvalidRequest, Unavailable
+from prometheus_client import CollectorRegistry
 
 _log = logging.getLogger(__name__)
 
@@ -56,59 +57,6 @@ class _Missing(Exception):
     """The engine does not know an adapter that was thought to be resident."""
 
 
-class Answer:
-    """An engine's 200 whose first bytes are here. `close` it, however it ends."""
-
-    def __init__(self, fleet: Fleet, replica: Replica, reply: Reply, hold: Hold | None) -> None:
-        self.replica = replica
-        self.first = b""
-        self._fleet = fleet
-        self._reply = reply
-        self._hold = hold
-        self._closed = False
-        replica.in_flight += 1
-
-    @property
-    def content_type(self) -> bytes:
-        """The engine's content type."""
-        return self._reply.headers.get(b"content-type", b"application/json")
-
-    async def read(self, seconds: float) -> bytes:
-        """Return the next bytes, b"" at the end. Raises EngineError, and holds it against it."""
-        try:
-            return await self._reply.read(asyncio.get_running_loop().time() + seconds)
-        except EngineError:
-            self._fleet.failed(self.replica)
-            raise
-
-    def close(self) -> None:
-        """Let go of the engine; an answer that is not complete is aborted there."""
-        if not self._closed:
-            self._closed = True
-            self.replica.in_flight -= 1
-            self._reply.close()
-            if self._hold is not None:
-                self._hold.release()
-
-
-def public(error: EngineError) -> ApiError:
-    """Return what a client is told of a failure between the gateway and an engine."""
-    if isinstance(error, EngineTimeout):
-        return UpstreamTimeout(
-            "The model's engine sent nothing for too long. Try again, or ask for fewer tokens."
-        )
-    if isinstance(error, MalformedAnswer):
-        return UpstreamMalformed(
-            "The model's engine sent an answer that cannot be read. Try again."
-        )
-    if isinstance(error, AdapterRefused):
-        return NoReplica(
-            "The model's adapter could not be loaded. Try again in a few seconds.",
-            code="adapter_not_loaded",
-        )
-    return UpstreamDisconnected("The connection to the model's engine was lost. Try again.")
-
-
 class Dispatcher:
     """Finds an answer for a request."""
 
@@ -120,37 +68,42 @@ class Dispatcher:
         *,
         metrics: CollectorRegistry,
         timeouts: Timeouts = Timeouts(),
-        budget: RetryBudget | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         self._fleet = fleet
         self._placement = placement
         self._router = router
         self._timeouts = timeouts
-        self._budget = budget or RetryBudget()
-        self._attempts = Counter(
-            "argosy_gateway_upstream_attempts",
-            "Requests sent to engines; `retry` counts those beyond a request's first.",
-            ["kind"],
-            registry=metrics,
-        )
+        self._rng = rng or random.Random()  # noqa: S311 - spreads retries, hides nothing
+        self._ways: dict[str, PoolWay] = {}
+        self._attempts = Attempts(metrics)
 
     async def open(
-        self, model: Model, request: CompletionRequest, headers: Sequence[Header]
+        self,
+        model: Model,
+        request: CompletionRequest,
+        headers: Sequence[Header],
+        sender: Sender = Sender(),  # noqa: B008 - immutable
     ) -> Answer:
         """Return an answer whose first bytes are here, the whole of it if it is not a stream.
 
         Raises an ApiError once nothing more can be tried.
         """
-        self._budget.request()
-        tried: set[Replica] = set()
+        way = self._way(model.pool)
+        way.budget.request()
+        going = Errand(model, request, headers, sender, way)
         last: ApiError | None = None
         retried = False
         while True:
-            replica = self._choose(model, tried, last)
+            lease = await self._lease(going, last) if model.adapter_path else None
+            replica = lease.replica if lease is not None else self._choose(going, last)
             try:
-                answer = await self._ask(replica, model, request, headers)
+                if lease is None:
+                    answer = await self._attempt(replica, None, going)
+                else:
+                    answer = await self._ask(lease, going)
             except (ConnectFailed, AdapterRefused) as error:
-                # Nothing was asked of the engine yet: the next one costs no budget.
+                # Nothing was asked of the engine: the next one costs no budget.
                 if isinstance(error, ConnectFailed):
                     replica.unreachable(str(error))
                 last = public(error)
@@ -159,104 +112,171 @@ class Dispatcher:
                 self._fleet.failed(replica)
                 raise public(error) from error
             except (EngineError, ApiError) as error:
-                if isinstance(error, EngineRefused):
+                if isinstance(error, InvalidRequest):
                     raise
-                # An engine with enough to do is not a broken one.
-                if not isinstance(error, Unavailable):
-                    self._fleet.failed(replica)
+                if isinstance(error, EngineRefused):
+                    self._fleet.succeeded(replica)
+                    raise
+                self._hold_against(replica, error)
                 last = public(error) if isinstance(error, EngineError) else error
-                if retried or not self._budget.take():
+                if retried or not self._may_retry(way, model.pool):
                     raise last from error
                 retried = True
             else:
+                way.learn(going.prompt, replica)
                 return answer
-            tried.add(replica)
+            going.tried.append(replica)
             _log.warning(
                 "trying another replica: %s", last.message,
                 extra={"pool": replica.pool, "replica": replica.url},
             )  # fmt: skip
 
-    def _choose(self, model: Model, tried: set[Replica], last: ApiError | None) -> Replica:
-        replicas = self._fleet.replicas(model.pool)
-        by_url = {replica.url: replica for replica in replicas if replica not in tried}
-        adapter = bool(model.adapter_path)
-        chosen = self._router.choose(
-            Candidate(
-                url=replica.url,
-                ready=replica.ready,
-                ejected=self._fleet.ejected(replica),
-                resident=not adapter or self._placement.resident(replica, model.id),
-                in_flight=replica.in_flight,
-                running=replica.gauges.running,
-                waiting=replica.gauges.waiting,
-            )
-            for replica in by_url.values()
-        )
-        if chosen is not None:
-            return by_url[chosen.url]
-        if last is not None:
-            raise last
-        raise NoReplica(
-            f"No engine can serve the model {model.id!r} right now: "
-            + ("its pool has no replicas." if not replicas else "all its replicas are down.")
-            + " Try again in a few seconds."
+    def explain(self, model: Model) -> dict[str, Any]:
+        """Say what each policy thinks of each replica of the model's pool, now."""
+        way = self._way(model.pool)
+        replicas, now = way.replicas, self._fleet.now()
+        ask = way.ask(model, now, resident=self._residency(model))
+        placed = self._placement.explain(model) if model.adapter_path else None
+        return explained(model, way.router, replicas, ask, placed)
+
+    def _way(self, pool: str) -> PoolWay:
+        way = self._ways.get(pool)
+        members = self._fleet.members(pool)
+        if way is None or way.members is not members:
+            way = self._ways[pool] = PoolWay(members, self._router, way)
+        return way
+
+    def _may_retry(self, way: PoolWay, pool: str) -> bool:
+        allowed = way.budget.take()
+        if not allowed:
+            self._attempts.refuse(pool)
+        return allowed
+
+    def _hold_against(self, replica: Replica, error: EngineError | ApiError) -> None:
+        """Note a failed try. An engine with enough to do is not a broken one, and is left alone."""
+        if isinstance(error, Unavailable):
+            self._fleet.busy(replica, retry_after(error))
+        else:
+            self._fleet.failed(replica)
+
+    # Where
+
+    def _asked(self, going: Errand) -> Ask:
+        """Return what the policies are asked."""
+        return going.way.ask(
+            going.model,
+            self._fleet.now(),
+            tried=going.tried,
+            resident=self._residency(going.model),
+            prompt=going.prompt,
         )
 
-    async def _ask(
-        self,
-        replica: Replica,
-        model: Model,
-        request: CompletionRequest,
-        headers: Sequence[Header],
-    ) -> Answer:
-        """Ask one replica; an adapter that it has forgotten is loaded again, once."""
+    def _choose(self, going: Errand, last: ApiError | None) -> Replica:
+        """Return where a request without an adapter goes. Raises ApiError."""
+        way = going.way
+        ask = self._asked(going)
+        replica = way.router.choose(way.replicas, ask)
+        if replica is None:
+            raise last or unservable(going.model.id, way.replicas, ask.now, self._rng)
+        if going.sender.curious:
+            going.explanation = route_header(replica, way.router.explain(way.replicas, ask))
+        return replica
+
+    async def _lease(self, going: Errand, last: ApiError | None) -> Lease:
+        """Return the place of an adapter where the request goes. Raises ApiError."""
+        model, sender, way = going.model, going.sender, going.way
+        ask = self._asked(going)
+        usable = way.router.usable(way.replicas, ask)
+        if not usable:
+            raise last or unservable(model.id, way.replicas, ask.now, self._rng)
+        lease = self._placement.try_lease(model, usable)
+        if lease is None:
+            try:
+                lease = await self._placement.lease(
+                    model, usable, project_id=sender.project_id, priority=sender.priority
+                )
+            except EngineError as error:
+                # Every usable replica was tried there.
+                raise public(error) from error
+        if sender.curious:
+            verdicts = way.router.explain(way.replicas, ask)
+            going.explanation = route_header(lease.replica, verdicts)
+        return lease
+
+    def _residency(self, model: Model) -> Callable[[Any], bool] | None:
+        if not model.adapter_path:
+            return None
+        return lambda replica: self._placement.resident(replica, model.id)
+
+    # Asking
+
+    async def _ask(self, lease: Lease, going: Errand) -> Answer:
+        """Ask where the adapter is; if the engine has forgotten it, it is loaded again, once."""
+        replica = lease.replica
         try:
-            return await self._attempt(replica, model, request, headers)
+            return await self._attempt(replica, lease, going)
         except _Missing:
-            _log.warning("adapter was forgotten", extra={"replica": replica.url, "model": model.id})
+            _log.warning(
+                "adapter was forgotten", extra={"replica": replica.url, "model": going.model.id}
+            )
+        model, sender = going.model, going.sender
+        lease = await self._placement.lease(
+            model, (replica,), project_id=sender.project_id, priority=sender.priority
+        )
         try:
-            return await self._attempt(replica, model, request, headers)
+            return await self._attempt(replica, lease, going)
         except _Missing as error:
             raise AdapterRefused("The engine forgets the adapter at once.") from error
 
-    async def _attempt(
-        self,
-        replica: Replica,
-        model: Model,
-        request: CompletionRequest,
-        headers: Sequence[Header],
-    ) -> Answer:
-        hold = await self._placement.hold(replica, model) if model.adapter_path else None
+    async def _attempt(self, replica: Replica, lease: Lease | None, going: Errand) -> Answer:
+        request, dialect = going.request, replica.dialect
+        if going.asked:
+            self._attempts.retries += 1
+        else:
+            self._attempts.first += 1
+            going.asked = True
+        seconds = self._timeouts.first_byte if request.stream else self._timeouts.total
+        deadline = asyncio.get_running_loop().time() + seconds
+        if replica.ejection.out:
+            replica.ejection.begin(self._fleet.now())
+        replica.in_flight += 1
         try:
-            self._attempts.labels("any").inc()
-            seconds = self._timeouts.first_byte if request.stream else self._timeouts.total
-            deadline = asyncio.get_running_loop().time() + seconds
-            call = Call("POST", request.path, request.body)
-            reply = await replica.client.request(call, headers, deadline)
+            body = request.body_for(going.model.id)
+            if request.salt and dialect.salts_cache:
+                body = salted(body, request.salt)
+            call = dialect.call(request.path, body, stream=request.stream)
+            reply = await replica.client.request(call, going.headers, deadline)
         except BaseException:
-            if hold is not None:
-                hold.release()
+            replica.ejection.left()
+            replica.in_flight -= 1
+            if lease is not None:
+                lease.release()
             raise
-        answer = Answer(self._fleet, replica, reply, hold)
+        translator = dialect.translator(request.path, body, reply.headers, stream=request.stream)
+        answer = Answer(self._fleet, replica, going.model, reply, lease, translator)
         try:
             if reply.status != 200:
-                await self._refused(replica, reply, hold)
-            read = reply.read if request.stream else reply.read_all
-            answer.first = await read(deadline)
+                await self._refused(replica, reply, lease)
+            await answer.begin(deadline, stream=request.stream)
         except BaseException:
-            answer.close()
+            answer.abandon()
             raise
-        self._fleet.succeeded(replica)
+        if replica.ejection.out:
+            replica.ejection.began()
+        if lease is not None:
+            lease.begun()
+        if going.explanation:
+            answer.explanation = going.explanation
         return answer
 
-    async def _refused(self, replica: Replica, reply: Reply, hold: Hold | None) -> None:
+    async def _refused(self, replica: Replica, reply: Reply, lease: Lease | None) -> None:
         deadline = asyncio.get_running_loop().time() + self._timeouts.between_tokens
         body = await reply.read_all(deadline)
         adapters = replica.dialect.adapters
-        if hold is not None and adapters and adapters.unknown_model(reply.status, body):
-            hold.lost()
+        if lease is not None and adapters and adapters.unknown_model(reply.status, body):
+            lease.lost()
             raise _Missing
-        error = refusal(reply.status, body)
+        error = refusal(reply.status, body, reply.headers.get(b"retry-after", b""))
         if not isinstance(error, EngineRefused):
             _log.warning(
                 "engine refused",

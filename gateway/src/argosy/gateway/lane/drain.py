@@ -1,6 +1,6 @@
-"""The requests under way, how one is interrupted, and how the process stops taking more.
+"""The requests under way, and how the process stops taking more.
 
-Knows tasks and reasons. Does not know what a request does.
+Knows that a request can be interrupted with a reason. Does not know what a request does.
 """
 
 from __future__ import annotations
@@ -8,43 +8,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final, Protocol
 
 from argosy.gateway.errors import Draining
-from argosy.kit.errors import ApiError
+from argosy.kit.errors import ApiError, Unauthenticated
 
 DRAINING = "This server is shutting down. Send the request again; another one will take it."
 
+REVOKED: Final = "This API key was revoked. Ask whoever gave it to you for another one."
 
-class Active:
-    """A request under way, in the task that made this."""
 
-    def __init__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - made inside of a coroutine
-        self._task = task
-        self._interruptible = False
-        self.reason: ApiError | None = None
+class Active(Protocol):
+    """A request under way."""
+
+    @property
+    def key_id(self) -> str:
+        """Whose request it is; empty while that is not known."""
 
     def interrupt(self, reason: ApiError) -> None:
         """Make the request end with `reason` wherever it waits; only the first reason counts."""
-        if self._interruptible and self.reason is None:
-            self.reason = reason
-            self._task.cancel()
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Let the block be interrupted: it then raises the reason. Outside nothing happens."""
-        self._interruptible = True
-        try:
-            yield
-        except asyncio.CancelledError:
-            if self.reason is None:
-                raise
-            # The cancellation was our own: it ends here, as the error that it stands for.
-            self._task.uncancel()
-            raise self.reason from None
-        finally:
-            self._interruptible = False
+
+class _Ordinary:
+    """A request of the ordinary API: short, so that it is waited for and not interrupted."""
+
+    key_id = ""
+
+    def interrupt(self, reason: ApiError) -> None:
+        """Let it end by itself."""
 
 
 class Drain:
@@ -52,8 +43,7 @@ class Drain:
 
     def __init__(self) -> None:
         self._active: set[Active] = set()
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._emptied: asyncio.Event | None = None
         self.closed = False
 
     @property
@@ -61,18 +51,30 @@ class Drain:
         """Requests under way."""
         return len(self._active)
 
+    def entered(self, request: Active) -> None:
+        """A request is under way; `left` must follow."""
+        self._active.add(request)
+
+    def left(self, request: Active) -> None:
+        """A request has ended."""
+        self._active.discard(request)
+        if self._emptied is not None and not self._active:
+            self._emptied.set()
+
     @contextmanager
-    def tracked(self) -> Iterator[Active]:
-        """Count a request for the time of the block."""
-        active = Active()
-        self._active.add(active)
-        self._empty.clear()
+    def tracked(self) -> Iterator[None]:
+        """Count an ordinary request for the time of the block."""
+        request = _Ordinary()
+        self.entered(request)
         try:
-            yield active
+            yield
         finally:
-            self._active.discard(active)
-            if not self._active:
-                self._empty.set()
+            self.left(request)
+
+    def revoke(self, key_id: str) -> None:
+        """End the requests of a key that was revoked, wherever they are."""
+        for request in [r for r in self._active if r.key_id == key_id]:
+            request.interrupt(Unauthenticated(REVOKED, code="invalid_api_key"))
 
     async def drain(self, grace_seconds: float) -> None:
         """Take no more requests, wait for those under way, end the rest; return when none is left.
@@ -81,15 +83,19 @@ class Drain:
         they are given two more seconds to do so.
         """
         self.closed = True
-        if await self._emptied(grace_seconds):
+        if await self._empty_within(grace_seconds):
             return
-        for active in list(self._active):
-            active.interrupt(Draining(DRAINING))
-        await self._emptied(2.0)
+        for request in list(self._active):
+            request.interrupt(Draining(DRAINING))
+        await self._empty_within(2.0)
 
-    async def _emptied(self, seconds: float) -> bool:
+    async def _empty_within(self, seconds: float) -> bool:
+        emptied = self._emptied = asyncio.Event()
+        if not self._active:
+            return True
         try:
-            await asyncio.wait_for(self._empty.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await emptied.wait()
         except TimeoutError:
             return False
         return True

@@ -1,318 +1,311 @@
-"""One request from its head to its record: who, what, now or later, which engine, the answer.
+"""One request from its head to its end: who, what, now or later, which engine, the answer.
 
 Each step is another room's; this file is their order and what happens when one fails. However a
-request ends, its permit is given back, its engine is let go and it is recorded once.
+request ends, its permit is given back, its engine is let go and it is recorded once, before the
+last byte of its answer leaves.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import secrets
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-from argosy.api import ids
-from argosy.api.registry.v1.registry_pb2 import MODEL_KIND_EMBEDDING, Model
-from argosy.gateway.access.keys import Authenticator, Caller
-from argosy.gateway.admission.permits import Admission
+from argosy.api.registry.v1.registry_pb2 import MODEL_KIND_EMBEDDING, Model, Route
+from argosy.gateway.access.caller import Caller
+from argosy.gateway.access.estimate import estimated_tokens
+from argosy.gateway.access.keys import UnknownKey
+from argosy.gateway.access.priority import effective
 from argosy.gateway.errors import (
-    ClientDisconnected,
+    BodyTimeout,
+    Draining,
     Outcome,
     UpstreamTimeout,
     error_body,
     outcome,
     render,
 )
-from argosy.gateway.lane.body import Receive, Scope, Send, read_body
-from argosy.gateway.lane.checks import wrong_value
-from argosy.gateway.lane.dispatch import Dispatcher, Timeouts
-from argosy.gateway.lane.drain import Active
-from argosy.gateway.lane.metrics import LaneMetrics
-from argosy.gateway.lane.relay import Delivered, relay_stream, relay_whole
-from argosy.gateway.lane.request import CompletionRequest, Operation, parse
-from argosy.gateway.metering.usage import Usage
+from argosy.gateway.lane.drain import DRAINING, Drain
+from argosy.gateway.lane.errand import Sender
+from argosy.gateway.lane.fit import check_model
+from argosy.gateway.lane.handover import HandOver
+from argosy.gateway.lane.heads import lines
+from argosy.gateway.lane.inbound import Inbound
+from argosy.gateway.lane.record import Course, note
+from argosy.gateway.lane.relay import relay_stream, relay_whole
+from argosy.gateway.lane.request import PATHS, CompletionRequest, Operation, named_model, parse
+from argosy.gateway.lane.rooms import Rooms
+from argosy.gateway.lane.routes import empty, in_turn, order
 from argosy.kit import logs, tracing
-from argosy.kit.clock import Clock
-from argosy.kit.errors import ApiError, Internal, InvalidRequest
+from argosy.kit.errors import ApiError, Internal
 from opentelemetry.trace import Span, SpanKind
 
 _log = logging.getLogger(__name__)
 
-# A client that does not even take an error is not waited for.
-_LAST_WORD_SECONDS: Final = 1.0
-
-
-def new_request_id() -> str:
-    """Return an id for a request; the form of `argosy.api.ids`, made in a microsecond."""
-    return ids.REQUEST + secrets.token_hex(16)
-
-
-class Recorder(Protocol):
-    """Where usage is noted."""
-
-    def record(self, usage: Usage) -> None:
-        """Take note of a request that has ended, however it ended. Must not wait."""
-
-
-class Models(Protocol):
-    """Where names are looked up."""
-
-    async def find(self, project_id: str, name: str) -> Model:
-        """Return the model; raises NotFound, also for another project's."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneLimits:
-    """Bytes and seconds of what a client sends."""
-
-    max_body_bytes: int = 4 * 1024 * 1024
-    body_seconds: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """What a request passes through, in this order."""
-
-    authenticator: Authenticator
-    models: Models
-    admission: Admission
-    dispatcher: Dispatcher
-    meter: Recorder
-    metrics: LaneMetrics
-    clock: Clock
-    limits: LaneLimits
-    timeouts: Timeouts
+_JSON: Final = (b"content-type", b"application/json")
 
 
 class Exchange:
-    """One request of the lane."""
+    """One request of the lane, served by the task of its connection."""
 
-    def __init__(self, rooms: Rooms, operation: Operation, active: Active) -> None:
+    __slots__ = (
+        "_course", "_drain", "_inbound", "_interruptible", "_limit_lines", "_reason", "_rooms",
+        "_task",
+    )  # fmt: skip
+
+    def __init__(
+        self, rooms: Rooms, drain: Drain, inbound: Inbound, task: asyncio.Task[None]
+    ) -> None:
         self._rooms = rooms
-        self._operation = operation
-        self._active = active
-        self._begun = rooms.clock.monotonic()
-        self._request_id = new_request_id()
-        self._caller: Caller | None = None
-        self._model: Model | None = None
-        self._request: CompletionRequest | None = None
-        self._delivered = Delivered()
+        self._drain = drain
+        self._inbound = inbound
+        self._task = task
+        self._interruptible = False
+        self._reason: ApiError | None = None
+        self._limit_lines = b""
+        self._course = Course(inbound.operation, rooms.request_ids.new(), rooms.clock.monotonic())
 
-    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request. Raises nothing but a cancellation that is not its own."""
-        token = logs.request_id.set(self._request_id)
-        self._rooms.metrics.in_flight.inc()
-        parent = next((v for n, v in scope["headers"] if n == b"traceparent"), b"")
-        ended = Outcome.INTERNAL
+    async def run(self) -> None:
+        """Answer the request. Raises HandOver, or a cancellation that is not its own."""
+        rooms, course, parent = self._rooms, self._course, self._inbound.head.traceparent
+        token = logs.request_id.set(course.request_id)
+        rooms.metrics.in_flight += 1
+        self._drain.entered(self)
         try:
-            with tracing.span(
-                f"POST {scope['path']}", kind=SpanKind.SERVER, parent=parent.decode("latin-1")
-            ) as span:
-                try:
-                    ended = await self._answer(scope["headers"], receive, send)
-                finally:
-                    self._note(ended, span)
+            if rooms.sampler.wants(parent):
+                with tracing.span(
+                    f"POST {PATHS[course.operation]}",
+                    kind=SpanKind.SERVER,
+                    parent=parent.decode("latin-1"),
+                    chosen=True,
+                ) as span:
+                    course.traceparent = tracing.traceparent().encode()
+                    await self._answer(span)
+            else:
+                course.traceparent = tracing.passed_on(parent, course.request_id[-32:])
+                await self._answer(None)
         finally:
-            self._rooms.metrics.in_flight.dec()
+            rooms.metrics.in_flight -= 1
+            self._drain.left(self)
+            if course.reservation is not None:
+                course.reservation.cancel()  # without effect where it was settled
             logs.request_id.reset(token)
 
-    async def _answer(
-        self, headers: Sequence[tuple[bytes, bytes]], receive: Receive, send: Send
-    ) -> Outcome:
+    # Ends that come from outside
+
+    @property
+    def key_id(self) -> str:
+        """Whose request it is; empty while that is not known."""
+        return "" if self._course.caller is None else self._course.caller.key_id
+
+    @property
+    def expiry(self) -> float:
+        """The loop's time by which the present step must be over."""
+        seconds = self._rooms.timeouts.total
+        if not self._inbound.complete:
+            seconds = min(seconds, self._rooms.limits.body_seconds)
+        return self._inbound.begun + seconds
+
+    def expire(self) -> None:
+        """The present step took too long."""
+        if self._inbound.complete:
+            self.interrupt(
+                UpstreamTimeout(
+                    f"The request took longer than {self._rooms.timeouts.total:g} s, the limit of "
+                    "this server. Ask for fewer tokens."
+                )
+            )
+            return
+        self.interrupt(
+            BodyTimeout(
+                f"The request's body did not arrive within {self._rooms.limits.body_seconds:g} s. "
+                "Send it again."
+            )
+        )
+
+    def interrupt(self, reason: ApiError) -> None:
+        """Make the request end with `reason` wherever it waits; only the first reason counts."""
+        if self._interruptible and self._reason is None:
+            self._reason = reason
+            self._task.cancel()
+
+    # The way
+
+    async def _answer(self, span: Span | None) -> None:
+        """Do the work, record it, and only then let the end of the answer go."""
         try:
-            with self._active.interruptible():
-                await self._work(headers, receive, send)
+            self._interruptible = True
+            try:
+                last = await self._work()
+            finally:
+                self._interruptible = False
+                left = self._task.uncancel() if self._reason is not None else 0
+        except HandOver:
+            raise
+        except asyncio.CancelledError:
+            if self._reason is None or left:
+                raise
+            # The cancellation was our own: it ends here, as the error that it stands for.
+            self._fail(self._reason, span)
         except ApiError as error:
-            await self._fail(error, send)
-            return outcome(error)
+            self._fail(error, span)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             _log.error("request failed", exc_info=error)
-            await self._fail(Internal("The server had an error. Try again."), send)
-            return Outcome.INTERNAL
-        return Outcome.OK
+            self._fail(Internal("The server had an error. Try again."), span)
+        else:
+            note(self._rooms, self._course, Outcome.OK, span)
+            self._inbound.finish(last)
 
-    async def _work(
-        self, headers: Sequence[tuple[bytes, bytes]], receive: Receive, send: Send
-    ) -> None:
-        rooms = self._rooms
-        self._caller = rooms.authenticator.identify(
-            [value for name, value in headers if name == b"authorization"]
-        )
-        body = await read_body(
-            headers,
-            receive,
-            limit=rooms.limits.max_body_bytes,
-            seconds=rooms.limits.body_seconds,
-        )
-        request = self._request = parse(self._operation, body)
-        async with self._watched(receive):
-            model = await rooms.models.find(self._caller.project_id, request.model)
-            _check_model(model, request)
-            self._model = model
-            async with rooms.admission.permit(model.pool):
-                await self._relay(model, request, send)
-
-    async def _relay(self, model: Model, request: CompletionRequest, send: Send) -> None:
-        rooms = self._rooms
-        upstream = [
-            (b"content-type", b"application/json"),
-            (b"x-request-id", self._request_id.encode()),
-        ]
-        if traceparent := tracing.traceparent():
-            upstream.append((b"traceparent", traceparent.encode()))
-        answer = await rooms.dispatcher.open(model, request, upstream)
+    async def _work(self) -> bytes:
+        """Return the last bytes of the answer, which are all of it if it is not a stream."""
+        rooms, inbound, course = self._rooms, self._inbound, self._course
+        if self._drain.closed:
+            raise Draining(DRAINING)
         try:
-            if request.stream:
-                await relay_stream(
-                    answer,
-                    send,
-                    self._headers(),
-                    self._delivered,
-                    hide_usage=not request.wants_usage,
-                    between_tokens=rooms.timeouts.between_tokens,
-                    clock=rooms.clock.monotonic,
-                )
-            else:
-                await relay_whole(answer, send, self._headers(), self._delivered)
+            caller = rooms.authenticator.identify(inbound.head.authorization, inbound.peer)
+        except UnknownKey:
+            caller = await rooms.authenticator.find(inbound.head.authorization, inbound.peer)
+        course.caller = caller
+        body = inbound.body if inbound.complete else await inbound.read_body()
+        if inbound.operation is Operation.EMBEDDING:
+            await self._claim(caller, named_model(body))
+        request = course.request = parse(
+            inbound.operation, body, rooms.salts.ending(caller.project_id)
+        )
+        route = rooms.models.route(caller.project_id, request.model)
+        if route is None:
+            return await self._serve(caller, await self._find(caller, request.model), request)
+        return await self._follow(route, caller, request)
+
+    async def _follow(self, route: Route, caller: Caller, request: CompletionRequest) -> bytes:
+        """Serve what a route leads to, the next one where the one before cannot."""
+        rooms, course = self._rooms, self._course
+        names = order(route, caller.project_id, request.sticky, rooms.rng)
+        if not names:
+            raise empty(route)
+        course.routed = True
+
+        async def serve(name: str) -> bytes:
+            return await self._serve(caller, await self._find(caller, name), request)
+
+        def passed_over() -> None:
+            rooms.metrics.fell_back(route.name)
+            if course.reservation is not None:
+                course.reservation.cancel()
+                course.reservation = None
+            course.admitted = False
+
+        return await in_turn(names, serve, begun=lambda: course.started, passed_over=passed_over)
+
+    async def _serve(self, caller: Caller, model: Model, request: CompletionRequest) -> bytes:
+        rooms, course = self._rooms, self._course
+        check_model(model, request)
+        course.model = model
+        reservation = course.reservation = rooms.rates.reserve(
+            caller, model, _tokens(model, request)
+        )
+        self._limit_lines = lines(reservation.headers())
+        priority = effective(caller.priority, request.service_tier)
+        permit = rooms.admission.try_enter(model.pool, caller, priority)
+        if permit is None:
+            permit = await rooms.admission.enter(model.pool, caller, priority, self.expiry)
+        try:
+            course.admitted = True
+            return await self._relay(caller, model, request, priority)
+        finally:
+            permit.release()
+
+    async def _find(self, caller: Caller, name: str) -> Model:
+        models = self._rooms.models
+        known = models.known(caller.project_id, name)
+        return known if known is not None else await models.find(caller.project_id, name)
+
+    async def _claim(self, caller: Caller, name: str | None) -> None:
+        """Raise HandOver unless an engine of a pool makes the embeddings that are asked for.
+
+        The embedder's own model is the ordinary API's, and so is what makes none.
+        """
+        route = self._rooms.models.route(caller.project_id, name) if name else None
+        if route is not None and route.targets:
+            name = route.targets[0].model_id
+        model = await self._find(caller, name) if name else None
+        if model is None or model.kind != MODEL_KIND_EMBEDDING or not model.pool:
+            raise HandOver
+
+    async def _relay(
+        self, caller: Caller, model: Model, request: CompletionRequest, priority: int
+    ) -> bytes:
+        rooms, course, head = self._rooms, self._course, self._inbound.head
+        answer = await rooms.dispatcher.open(
+            model,
+            request,
+            (
+                _JSON,
+                (b"x-request-id", course.request_id.encode()),
+                (b"traceparent", course.traceparent),
+            ),
+            Sender(caller.project_id, priority, caller.admin and head.explain == b"1"),
+        )
+        course.model = answer.model
+        try:
+            headers = self._headers()
+            if course.routed:
+                headers += b"x-argosy-model: %b\r\n" % answer.model.id.encode("latin-1", "replace")
+            if answer.explanation:
+                headers += b"x-argosy-route: %b\r\n" % answer.explanation
+            if not request.stream:
+                return relay_whole(answer, self._inbound, headers, course, request.model)
+            return await relay_stream(
+                answer,
+                self._inbound,
+                headers,
+                course,
+                request,
+                between_tokens=rooms.timeouts.between_tokens,
+                clock=rooms.clock.monotonic,
+            )
         finally:
             answer.close()
 
-    @contextlib.asynccontextmanager
-    async def _watched(self, receive: Receive) -> AsyncIterator[None]:
-        """Interrupt the block when the client goes away or the whole took too long."""
-        timer = asyncio.get_running_loop().call_later(
-            self._rooms.timeouts.total, self._active.interrupt, _too_long(self._rooms.timeouts)
-        )
-        watcher = asyncio.create_task(_await_disconnect(receive, self._active))
-        try:
-            yield
-        finally:
-            timer.cancel()
-            watcher.cancel()
+    # The answer's head, and the answer to what failed
 
-    def _headers(self) -> list[tuple[bytes, bytes]]:
-        elapsed = round((self._rooms.clock.monotonic() - self._begun) * 1000)
-        headers = [
-            (b"x-request-id", self._request_id.encode()),
-            (b"openai-processing-ms", b"%d" % elapsed),
-            (b"openai-version", b"2020-10-01"),
-        ]
-        if self._caller is not None and self._caller.organization_slug:
-            headers.append((b"openai-organization", self._caller.organization_slug.encode()))
-        return headers
-
-    async def _fail(self, error: ApiError, send: Send) -> None:
-        """Tell the client: by a status if nothing was sent yet, else by an event at the end."""
-        if isinstance(error, ClientDisconnected):
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_WORD_SECONDS):
-                if self._delivered.started:
-                    event = b"data: " + error_body(error) + b"\n\n"
-                    await send({"type": "http.response.body", "body": event})
-                    return
-                status, headers, body = render(error)
-                start = [*headers, *self._headers()]
-                await send({"type": "http.response.start", "status": status, "headers": start})
-                await send({"type": "http.response.body", "body": body})
-
-    def _note(self, ended: Outcome, span: Span) -> None:
-        """Record the request: metrics, the ledger, the span and one log line."""
-        rooms, model, delivered = self._rooms, self._model, self._delivered
-        seconds = rooms.clock.monotonic() - self._begun
-        rooms.metrics.ended(self._operation.value, ended, seconds)
-        span.set_attribute("argosy.outcome", ended.value)
-        fields: dict[str, object] = {
-            "operation": self._operation.value,
-            "outcome": ended.value,
-            "duration_ms": round(seconds * 1000, 1),
-        }
-        first = 0.0
-        if delivered.first_token_at is not None:
-            first = delivered.first_token_at - self._begun
-            rooms.metrics.first_token(self._operation.value, first)
-            fields["first_token_ms"] = round(first * 1000, 1)
-        if model is not None and self._caller is not None and self._request is not None:
-            usage = self._usage(self._caller, model, self._request, ended, seconds, first)
-            rooms.metrics.tokens(
-                model.base or model.id, read=usage.input_tokens, written=usage.output_tokens
+    def _headers(self) -> bytes:
+        course = self._course
+        elapsed = round((self._rooms.clock.monotonic() - course.begun) * 1000)
+        caller = course.caller
+        if caller is None or not caller.organization_slug:
+            return b"x-request-id: %b\r\nopenai-processing-ms: %d\r\n%b" % (
+                course.request_id.encode(),
+                elapsed,
+                self._limit_lines,
             )
-            span.set_attribute("gen_ai.request.model", model.id)
-            fields |= {"model": model.id, "output_tokens": usage.output_tokens}
-            rooms.meter.record(usage)
-        _log.info("request", extra=fields)
-
-    def _usage(
-        self,
-        caller: Caller,
-        model: Model,
-        request: CompletionRequest,
-        ended: Outcome,
-        seconds: float,
-        first: float,
-    ) -> Usage:
-        """Return what to bill: the engine's count, or what was delivered if it did not tell.
-
-        A request that got nothing costs nothing.
-        """
-        delivered = self._delivered
-        told, chunks = delivered.usage, delivered.chunks
-        return Usage(
-            project_id=caller.project_id,
-            key_id=caller.key_id,
-            model=model.id,
-            request_id=self._request_id,
-            operation=request.operation.value,
-            outcome=ended,
-            input_tokens=told.prompt_tokens
-            if told
-            else (request.estimated_input_tokens if chunks else 0),
-            output_tokens=told.completion_tokens if told else chunks,
-            cached_input_tokens=told.cached_tokens if told else 0,
-            estimated=told is None and chunks > 0,
-            seconds=seconds,
-            first_token_seconds=first,
-            traceparent=tracing.traceparent(),
+        return b"x-request-id: %b\r\nopenai-processing-ms: %d\r\nopenai-organization: %b\r\n%b" % (
+            course.request_id.encode(),
+            elapsed,
+            caller.organization_slug.encode(),
+            self._limit_lines,
         )
 
+    def _fail(self, error: ApiError, span: Span | None) -> None:
+        """Tell the client: by a status if nothing was sent yet, else by an event at the end."""
+        note(self._rooms, self._course, outcome(error), span)
+        inbound = self._inbound
+        if self._course.started:
+            inbound.finish(inbound.ending(b"data: " + error_body(error) + b"\n\n"))
+            return
+        status, headers, body = render(error)
+        if (b"connection", b"close") in headers:
+            inbound.keep_alive = False
+        kept = [h for h in headers if h[0] not in {b"connection", b"content-length"}]
+        inbound.finish(inbound.answer(status, lines(kept) + self._headers(), body))
 
-async def _await_disconnect(receive: Receive, active: Active) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    active.interrupt(ClientDisconnected("The client went away."))
 
-
-def _too_long(timeouts: Timeouts) -> UpstreamTimeout:
-    return UpstreamTimeout(
-        f"The request took longer than {timeouts.total:g} s, the limit of this server. Ask for "
-        "fewer tokens."
+def _tokens(model: Model, request: CompletionRequest) -> int:
+    """Return the tokens that the request may use."""
+    most = request.max_tokens
+    return estimated_tokens(
+        request.estimated_input_tokens,
+        None if most is None else most[1],
+        request.answers,
+        model.context_length,
     )
-
-
-def _check_model(model: Model, request: CompletionRequest) -> None:
-    """Raise InvalidRequest unless the model can do what is asked."""
-    if model.kind == MODEL_KIND_EMBEDDING:
-        raise InvalidRequest(
-            f"The model {model.id!r} makes embeddings and writes no text. Send the request to "
-            "/v1/embeddings, or choose a chat model.",
-            param="model",
-            code="model_not_supported",
-        )
-    if not model.servable:
-        raise InvalidRequest(
-            f"The model {model.id!r} cannot be served here; it can only be tuned. GET /v1/models "
-            "tells which are servable.",
-            param="model",
-            code="model_not_servable",
-        )
-    if request.max_tokens is not None and 0 < model.context_length < request.max_tokens[1]:
-        name, asked = request.max_tokens
-        raise wrong_value(
-            name,
-            f"{asked} is too large. This model's context holds {model.context_length} tokens, "
-            "prompt and answer together. Ask for fewer.",
-            "integer_above_max_value",
-        )

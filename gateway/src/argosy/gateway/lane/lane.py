@@ -1,38 +1,52 @@
-"""The gateway's ASGI application: two routes are the lane's, the rest is the inner application's.
+"""The gateway's front door: which requests are the lane's, and that none comes in once it closes.
 
-Knows the door: which requests are whose, and that none comes in once it is closed.
+`protocol` makes the connections that uvicorn serves; `__call__` is the ASGI application that they
+give everything else to.
 """
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from argosy.gateway.errors import Draining, render
-from argosy.gateway.lane.body import ASGIApp, Receive, Scope, Send
+from argosy.gateway.lane.asgi import ASGIApp, Receive, Scope, Send
 from argosy.gateway.lane.drain import DRAINING, Drain
-from argosy.gateway.lane.exchange import Exchange, Rooms, new_request_id
-from argosy.gateway.lane.request import BY_PATH
+from argosy.gateway.lane.heads import Heads
+from argosy.gateway.lane.protocol import LaneProtocol
+from argosy.gateway.lane.rooms import Rooms
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
 
 class Lane:
-    """Serve this with uvicorn. `inner` gets every request that is not a completion."""
+    """Serve this with uvicorn, `http=lane.protocol`. `inner` gets every ordinary request."""
 
     def __init__(self, inner: ASGIApp, rooms: Rooms, drain: Drain) -> None:
+        self.rooms = rooms
+        self.drain = drain
+        self.heads = Heads()
         self._inner = inner
-        self._rooms = rooms
-        self._drain = drain
+
+    def protocol(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> LaneProtocol:
+        """Return the protocol for a new connection."""
+        return LaneProtocol(self, config, server_state, app_state, _loop)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
-        if self._drain.closed:
+        if self.drain.closed:
             status, headers, body = render(Draining(DRAINING))
-            headers.append((b"x-request-id", new_request_id().encode()))
+            headers.append((b"x-request-id", self.rooms.request_ids.new().encode()))
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
-        operation = BY_PATH.get(scope["path"]) if scope["method"] == "POST" else None
-        with self._drain.tracked() as active:
-            if operation is None:
-                await self._inner(scope, receive, send)
-            else:
-                await Exchange(self._rooms, operation, active).run(scope, receive, send)
+        with self.drain.tracked():
+            await self._inner(scope, receive, send)

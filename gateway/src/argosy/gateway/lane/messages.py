@@ -1,15 +1,25 @@
 """The check of `messages`: roles, and content that a text model can read.
 
-Knows OpenAI's message shapes. Does not know templates: whether the model's own template takes a
-role is the engine's to say.
+Knows OpenAI's message shapes. Messages are sent on as they came, so a member that is not listed is
+refused: an engine may read it, and fetch what it names. Does not know templates: whether the
+model's own template takes a role is the engine's to say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from argosy.gateway.errors import echo
-from argosy.gateway.lane.checks import wrong_type, wrong_value
+from argosy.gateway.lane.checks import (
+    Check,
+    an_object,
+    array,
+    mapping,
+    text,
+    wrong_type,
+    wrong_value,
+)
 from argosy.kit.errors import InvalidRequest
 
 _ROLES: Final = ("developer", "system", "user", "assistant", "tool", "function")
@@ -23,6 +33,38 @@ _MEDIA: Final = {
     "video_url": "video",
     "file": "files",
     "input_file": "files",
+}
+_LONGEST: Final = 2**31  # a body is bounded as a whole
+
+
+def _nothing(name: str, value: object) -> None:
+    """What an answer may hold and a client sends back: nothing, since answers here are text."""
+    if value != []:
+        raise InvalidRequest(
+            f"Invalid content: '{name}' is no text, and this model reads only text. Leave it out.",
+            param=name,
+            code="unsupported_content_type",
+        )
+
+
+_ALWAYS: Final = frozenset({"role", "content"})
+# Beside role and content; each may also be null.
+_MEMBERS: Final[Mapping[str, Check]] = {
+    "name": text(512),
+    "tool_calls": array(an_object, most=1024),
+    "tool_call_id": text(512),
+    "function_call": mapping(lambda key: key in {"name", "arguments"}, text(_LONGEST), most=2),
+    "refusal": text(_LONGEST),
+    "reasoning": text(_LONGEST),
+    "reasoning_content": text(_LONGEST),
+    "annotations": _nothing,
+    "audio": _nothing,
+}
+_PART_ALWAYS: Final[Mapping[str, frozenset[str]]] = {
+    kind: frozenset({"type", kind}) for kind in ("text", "refusal")
+}
+_PART_MEMBERS: Final[Mapping[str, Check]] = {
+    "prompt_cache_breakpoint": mapping(lambda key: key in {"mode", "ttl"}, text(64), most=2),
 }
 
 
@@ -67,9 +109,25 @@ def _check_message(name: str, message: object) -> None:
             + ".",
         )
     _check_content(f"{name}.content", message.get("content"), optional=role == "assistant")
-    calls = message.get("tool_calls")
-    if calls is not None and not isinstance(calls, list):
-        raise wrong_type(f"{name}.tool_calls", "an array of objects", calls)
+    if more := message.keys() - _ALWAYS:
+        _check_members(name, message, more, _MEMBERS)
+
+
+def _check_members(
+    name: str, value: dict[str, object], more: set[str], listed: Mapping[str, Check]
+) -> None:
+    for member in more:
+        check = listed.get(member)
+        if check is None:
+            where = f"{name}.{echo(member[:64])}"
+            raise InvalidRequest(
+                f"Unrecognized member '{where}'. Leave it out; the API reference lists what a "
+                "message may hold.",
+                param=where,
+                code="unrecognized_request_argument",
+            )
+        if value[member] is not None:
+            check(f"{name}.{member}", value[member])
 
 
 def _check_content(name: str, content: object, *, optional: bool) -> None:
@@ -105,7 +163,8 @@ def _check_part(name: str, part: object) -> None:
             param=name,
             code="unsupported_content_type",
         )
-    if kind not in {"text", "refusal"}:
+    always = _PART_ALWAYS.get(kind)
+    if always is None:
         # Whatever else an engine may take (embeddings, file paths) is its private side.
         raise wrong_value(
             f"{name}.type",
@@ -113,3 +172,5 @@ def _check_part(name: str, part: object) -> None:
         )
     if not isinstance(part.get(kind), str):
         raise wrong_type(f"{name}.{kind}", "a string", part.get(kind))
+    if more := part.keys() - always:
+        _check_members(name, part, more, _PART_MEMBERS)

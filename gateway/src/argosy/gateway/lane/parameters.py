@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from argosy.gateway.access.priority import TIERS
 from argosy.gateway.lane.checks import (
     Check,
     an_object,
@@ -176,7 +177,9 @@ _CHAT_ONLY: Final[dict[str, Parameter]] = {
     "prompt_cache_options": _drop("the engine's cache has no such settings"),
     "prompt_cache_retention": _drop("the engine's cache has no such settings"),
     "safety_identifier": _drop("OpenAI's abuse tracking"),
-    "service_tier": _drop("one tier"),
+    "service_tier": Parameter(
+        Fate.DROP, one_of(*TIERS), "whose turn it is here; the engine's own order is not asked"
+    ),
     "store": _drop("answers are not stored"),
     "verbosity": _drop("a trait of OpenAI's models"),
     "audio": _refuse("This server answers with text only. Leave 'audio' out."),
@@ -195,3 +198,13 @@ _COMPLETION_ONLY: Final[dict[str, Parameter]] = {
 
 CHAT: Final = _COMMON | _CHAT_ONLY
 COMPLETION: Final = _COMMON | _COMPLETION_ONLY
+# For engines that embed; the embedder's own model judges by itself.
+EMBEDDING: Final[dict[str, Parameter]] = {
+    "model": _COMMON["model"],
+    "input": _forward(_PROMPT, "the texts"),
+    "dimensions": _forward(integer(1, 65_536), "length of the vectors"),
+    "encoding_format": _forward(one_of("float", "base64"), "form of the output"),
+    "truncate_prompt_tokens": _COMMON["truncate_prompt_tokens"],
+    "add_special_tokens": _COMMON["add_special_tokens"],
+    "user": _COMMON["user"],
+}

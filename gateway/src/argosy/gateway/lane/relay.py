@@ -1,34 +1,32 @@
-"""Passes an engine's answer to the client and counts what was delivered.
+"""Passes an engine's answer to the client and counts what was course.
 
-Knows both ends' pace: it reads the next piece only when the client took the last one. Does not know
-how the answer was found, or how an error is written.
+Bytes go from the engine's connection to the client's in one call, without a task in between. Knows
+both ends' pace: the slower one decides. Does not know how the answer was found, or how an error is
+written.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from argosy.gateway.engines.failures import EngineError
 from argosy.gateway.errors import EngineFailed, UpstreamMalformed
-from argosy.gateway.lane.body import Send
-from argosy.gateway.lane.dispatch import Answer, public
-from argosy.gateway.lane.refusal import clean
+from argosy.gateway.lane.answer import Answer
+from argosy.gateway.lane.inbound import Inbound
+from argosy.gateway.lane.names import Renamed
+from argosy.gateway.lane.record import Course
+from argosy.gateway.lane.refusal import clean, public
+from argosy.gateway.lane.request import CompletionRequest
 from argosy.gateway.lane.sse import StreamScanner, TokenUsage
+from argosy.kit.errors import Internal
 
-Header = tuple[bytes, bytes]
+_log = logging.getLogger(__name__)
 
-
-@dataclass(slots=True)
-class Delivered:
-    """What the client has got so far. `usage` is the engine's count, once it has told."""
-
-    usage: TokenUsage | None = None
-    chunks: int = 0
-    started: bool = False
-    first_token_at: float | None = None
+_EVENTS: Final = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 
 
 class _Whole(msgspec.Struct):
@@ -38,67 +36,145 @@ class _Whole(msgspec.Struct):
 _whole: Final = msgspec.json.Decoder(_Whole)
 
 
-async def relay_whole(
-    answer: Answer, send: Send, headers: list[Header], delivered: Delivered
-) -> None:
-    """Send an answer that came in one piece. Raises UpstreamMalformed if it is not JSON."""
+def relay_whole(
+    answer: Answer, inbound: Inbound, headers: bytes, course: Course, name: str
+) -> bytes:
+    """Return an answer that came in one piece, `name` being the client's for the model.
+
+    Raises UpstreamMalformed if it is not JSON.
+    """
     body = answer.first
     try:
-        delivered.usage = _whole.decode(body).usage
+        course.usage = _whole.decode(body).usage
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamMalformed(
             "The model's engine sent an answer that cannot be read. Try again."
         ) from error
-    start = [
-        *headers,
-        (b"content-type", answer.content_type),
-        (b"content-length", b"%d" % len(body)),
-    ]
-    delivered.started = True
-    await send({"type": "http.response.start", "status": 200, "headers": start})
-    await send({"type": "http.response.body", "body": body})
+    if answer.engine_name != name:
+        body = Renamed(answer.engine_name, name)(body)
+    return inbound.answer(200, b"%bcontent-type: %b\r\n" % (headers, answer.content_type), body)
 
 
 async def relay_stream(
     answer: Answer,
-    send: Send,
-    headers: list[Header],
-    delivered: Delivered,
+    inbound: Inbound,
+    headers: bytes,
+    course: Course,
+    request: CompletionRequest,
     *,
-    hide_usage: bool,
     between_tokens: float,
     clock: Callable[[], float],
-) -> None:
-    """Send a stream event by event. Raises an ApiError if it does not end as it should."""
-    start = [
-        *headers,
-        (b"content-type", b"text/event-stream; charset=utf-8"),
-        (b"cache-control", b"no-cache"),
-    ]
-    scanner = StreamScanner(hide_usage=hide_usage)
-    data = answer.first
-    while data:
-        passed = scanner.feed(data)
-        delivered.usage = scanner.usage
-        if passed:
-            if not delivered.started:
-                delivered.started = True
-                await send({"type": "http.response.start", "status": 200, "headers": start})
-            await send({"type": "http.response.body", "body": passed, "more_body": True})
-            delivered.chunks = scanner.chunks
-            if delivered.first_token_at is None and scanner.chunks:
-                delivered.first_token_at = clock()
-        if scanner.error is not None:
-            raise EngineFailed(clean(scanner.error) or "The model's engine failed. Try again.")
-        if scanner.malformed is not None:
-            break
-        if scanner.finished:
-            await send({"type": "http.response.body", "body": b""})
+) -> bytes:
+    """Send a stream event by event; return its last bytes, which are not sent yet.
+
+    Raises an ApiError if it does not end as it should.
+    """
+    scanner = StreamScanner(hide_usage=not request.wants_usage)
+    stream = _Stream(inbound, headers, scanner, course, clock)
+    if answer.engine_name != request.model:
+        stream.renamed = Renamed(answer.engine_name, request.model)
+    stream.feed(answer.first)
+    if not stream.done.done():
+        answer.push(stream, between_tokens)
+        inbound.from_source(answer)
+    error = await stream.done
+    if isinstance(error, EngineError | EngineFailed | UpstreamMalformed):
+        answer.failed(error)
+    if isinstance(error, EngineError):
+        raise public(error) from error
+    if error is not None:
+        raise error
+    return inbound.ending(stream.rest) if course.started else stream.all_of_it()
+
+
+class _Stream:
+    """Takes an engine's bytes and sends them on; `done` tells how it ended."""
+
+    def __init__(
+        self,
+        inbound: Inbound,
+        headers: bytes,
+        scanner: StreamScanner,
+        course: Course,
+        clock: Callable[[], float],
+    ) -> None:
+        self.done: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        # What passed the scanner last, once the stream is complete.
+        self.rest = b""
+        self.renamed: Renamed | None = None
+        self._inbound = inbound
+        self._headers = headers
+        self._scanner = scanner
+        self._course = course
+        self._clock = clock
+
+    def feed(self, data: bytes) -> None:
+        """Take the engine's next bytes."""
+        if self.done.done():
             return
         try:
-            data = await answer.read(between_tokens)
-        except EngineError as error:
-            raise public(error) from error
-    raise UpstreamMalformed(
-        "The model's engine ended its answer before it was complete. Try again."
-    )
+            self._pass(data)
+        except Exception as error:  # noqa: BLE001 - it must reach the task that waits
+            _log.error("relay failed", exc_info=error)
+            self._end(Internal("The server had an error. Try again."))
+
+    def ended(self, error: EngineError | None) -> None:
+        """The engine's answer is over; a complete stream has ended before."""
+        self._end(
+            error
+            or UpstreamMalformed(
+                "The model's engine ended its answer before it was complete. Try again."
+            )
+        )
+
+    def all_of_it(self) -> bytes:
+        """Return the whole stream, of which nothing was sent yet."""
+        self._course.started = True
+        return self._inbound.opening(self._headers + _EVENTS) + self._inbound.ending(self.rest)
+
+    def _pass(self, data: bytes) -> None:
+        scanner, course = self._scanner, self._course
+        passed = scanner.feed(data)
+        if self.renamed is not None:
+            passed = self.renamed(passed)
+        if scanner.stopped:
+            self._stop(passed)
+            return
+        if not passed:
+            return
+        if course.started:
+            self._inbound.write(self._inbound.framed(passed))
+        else:
+            self._open(passed)
+        course.chunks = scanner.chunks
+        if course.first_token_at is None and scanner.chunks:
+            course.first_token_at = self._clock()
+
+    def _open(self, passed: bytes) -> None:
+        self._course.started = True
+        head = self._inbound.opening(self._headers + _EVENTS)
+        self._inbound.write(head + self._inbound.framed(passed))
+
+    def _stop(self, passed: bytes) -> None:
+        scanner, course = self._scanner, self._course
+        course.usage = scanner.usage
+        course.chunks = scanner.chunks
+        if course.first_token_at is None and scanner.chunks:
+            course.first_token_at = self._clock()
+        if scanner.finished:
+            self.rest = passed
+            self._end(None)
+            return
+        if passed and course.started:
+            self._inbound.write(self._inbound.framed(passed))
+        elif passed:
+            self._open(passed)
+        if scanner.error is not None:
+            self._end(EngineFailed(clean(scanner.error) or "The model's engine failed. Try again."))
+        else:
+            self.ended(None)
+
+    def _end(self, result: Exception | None) -> None:
+        self._course.usage = self._scanner.usage
+        if not self.done.done():
+            self.done.set_result(result)

@@ -1,4 +1,4 @@
-"""A completion request as the gateway reads it: what it must know, and the body to send on.
+"""A request of the lane as the gateway reads it: what it must know, and the body to send on.
 
 Parses only what is needed. The forwarded body is built anew from the top-level fields that the
 table lets through, each with the client's own bytes as its value: what was checked is what is sent,
@@ -7,23 +7,28 @@ whatever the duplicates, escapes or nulls of the original.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from argosy.gateway.errors import echo
 from argosy.gateway.lane.checks import wrong_value
-from argosy.gateway.lane.parameters import CHAT, COMPLETION, Fate, Parameter
+from argosy.gateway.lane.parameters import CHAT, COMPLETION, EMBEDDING, Fate, Parameter
+from argosy.gateway.lane.quick import QuickChat, QuickCompletion, quick_chat, quick_completion
 from argosy.kit.errors import InvalidRequest
+from msgspec import UNSET, Raw, Struct
 
-_TOP: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TOP: Final = msgspec.json.Decoder(dict[str, Raw])
 _ANY: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 _NULL: Final = b"null"
 # For input that an engine did not count: UTF-8 bytes of JSON a token, roughly, over languages.
 _BYTES_A_TOKEN: Final = 4
+_STICKY: Final = ("prompt_cache_key", "safety_identifier", "user")
+_USAGE: Final = Raw(b'{"include_usage":true}')
 
 
 class Operation(StrEnum):
@@ -31,6 +36,7 @@ class Operation(StrEnum):
 
     CHAT = "chat"
     COMPLETION = "completion"
+    EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +44,47 @@ class _Route:
     path: str
     table: Mapping[str, Parameter]
     subject: str
+    quick: Callable[[bytes], QuickChat | QuickCompletion | None]
 
 
 _ROUTES: Final[dict[Operation, _Route]] = {
-    Operation.CHAT: _Route("/v1/chat/completions", CHAT, "messages"),
-    Operation.COMPLETION: _Route("/v1/completions", COMPLETION, "prompt"),
+    Operation.CHAT: _Route("/v1/chat/completions", CHAT, "messages", quick_chat),
+    Operation.COMPLETION: _Route("/v1/completions", COMPLETION, "prompt", quick_completion),
+    Operation.EMBEDDING: _Route("/v1/embeddings", EMBEDDING, "input", lambda _: None),
 }
-BY_PATH: Final = {route.path: operation for operation, route in _ROUTES.items()}
+PATHS: Final = {operation: route.path for operation, route in _ROUTES.items()}
+BY_PATH: Final = {path: operation for operation, path in PATHS.items()}
+# As it stands in a request line.
+_BY_URL: Final = {path.encode(): operation for path, operation in BY_PATH.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionRequest:
-    """A checked request. `body` is what the engine gets; lengths are in tokens.
+class _Named(Struct):
+    model: str
 
-    `wants_usage` is true if the client itself asked for the usage event of a stream.
+
+_NAMED: Final = msgspec.json.Decoder(_Named)
+
+
+def operation_at(url: bytes) -> Operation | None:
+    """Return what a POST to this URL asks of the lane, or None if it is not the lane's."""
+    return _BY_URL.get(url) or _BY_URL.get(_plain(url))
+
+
+def _plain(url: bytes) -> bytes:
+    """Return the path of a request line without query and escapes.
+
+    An escaped slash stays as it is: it is a part of a name, and divides nothing.
+    """
+    path = url.partition(b"?")[0]
+    return path if b"%2f" in path.lower() else unquote_to_bytes(path)
+
+
+class CompletionRequest(Struct):
+    """A checked request; lengths are in tokens.
+
+    `fields` is what the engine gets, each value in the client's bytes. `answers` is how many are
+    asked for. `wants_usage` is true if the client itself asked for the usage event of a stream.
+    `salt` is what `salted` adds for engines whose cache knows salts.
     """
 
     operation: Operation
@@ -59,21 +92,71 @@ class CompletionRequest:
     stream: bool
     wants_usage: bool
     max_tokens: tuple[str, int] | None
+    answers: int
+    service_tier: str | None
     estimated_input_tokens: int
-    body: bytes
+    fields: dict[str, Raw]
+    salt: bytes
+    # What tells the client's own users or conversations apart, where it says so.
+    sticky: str | None = None
 
     @property
     def path(self) -> str:
         """The engine's path, which is the client's."""
-        return _ROUTES[self.operation].path
+        return PATHS[self.operation]
+
+    @property
+    def body(self) -> bytes:
+        """The body for an engine that knows the model by the client's name."""
+        return self.body_for(self.model)
+
+    def body_for(self, model_id: str) -> bytes:
+        """Return the body for an engine that knows the model as `model_id`."""
+        fields = self.fields
+        if model_id != self.model:
+            fields = fields | {"model": Raw(_ENCODER.encode(model_id))}
+        return _ENCODER.encode(fields)
 
 
-def parse(operation: Operation, body: bytes) -> CompletionRequest:
+def named_model(body: bytes) -> str | None:
+    """Return the model that a body names, or None if it cannot be told; judges nothing."""
+    try:
+        return _NAMED.decode(body).model
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def parse(operation: Operation, body: bytes, salt: bytes = b"") -> CompletionRequest:
     """Check a request's body. Raises InvalidRequest, with the parameter's name."""
+    route = _ROUTES[operation]
+    found = route.quick(body)
+    if found is None:
+        return judged(operation, body, salt)
+    fields = _TOP.decode(body)
+    if found.stream:
+        fields.pop("stream_options", None)
+        fields["stream_options"] = _USAGE
+    options = found.stream_options
+    return CompletionRequest(
+        operation,
+        found.model,
+        found.stream,
+        options is not UNSET and options.include_usage is True,
+        _quick_max_tokens(found),
+        1 if found.n is UNSET else found.n,
+        None,
+        len(bytes(fields[route.subject])) // _BYTES_A_TOKEN or 1,
+        fields,
+        salt,
+    )
+
+
+def judged(operation: Operation, body: bytes, salt: bytes = b"") -> CompletionRequest:
+    """Check a request's body by the table, field by field."""
     route = _ROUTES[operation]
     raw = _fields(body)
     values: dict[str, object] = {}
-    forward: dict[str, msgspec.Raw] = {}
+    forward: dict[str, Raw] = {}
     for name, piece in raw.items():
         parameter = route.table.get(name)
         if parameter is None:
@@ -82,10 +165,9 @@ def parse(operation: Operation, body: bytes) -> CompletionRequest:
             continue
         if parameter.fate is Fate.REFUSE:
             raise InvalidRequest(parameter.why, param=name, code="unsupported_parameter")
-        value = _value(name, piece)
+        value = values[name] = _value(name, piece)
         parameter.check(name, value)
         if parameter.fate is Fate.FORWARD:
-            values[name] = value
             forward[name] = piece
     for name in ("model", route.subject):
         if name not in values:
@@ -107,16 +189,27 @@ def parse(operation: Operation, body: bytes) -> CompletionRequest:
         )
     forward.pop("stream_options", None)
     if stream:
-        forward["stream_options"] = msgspec.Raw(_ENCODER.encode(_asked(options)))
+        forward["stream_options"] = Raw(_ENCODER.encode(_asked(options)))
+    answers, tier = values.get("n"), values.get("service_tier")
     return CompletionRequest(
         operation=operation,
         model=str(values["model"]),
         stream=stream,
         wants_usage=options.get("include_usage") is True,
         max_tokens=_max_tokens(values),
+        answers=answers if isinstance(answers, int) else 1,
+        service_tier=tier if isinstance(tier, str) else None,
         estimated_input_tokens=max(1, len(bytes(raw[route.subject])) // _BYTES_A_TOKEN),
-        body=_ENCODER.encode(forward),
+        fields=forward,
+        salt=salt,
+        sticky=next((str(values[name]) for name in _STICKY if values.get(name)), None),
     )
+
+
+def _quick_max_tokens(found: QuickChat | QuickCompletion) -> tuple[str, int] | None:
+    if isinstance(found, QuickChat) and found.max_completion_tokens is not UNSET:
+        return "max_completion_tokens", found.max_completion_tokens
+    return None if found.max_tokens is UNSET else ("max_tokens", found.max_tokens)
 
 
 def _asked(options: Mapping[str, object]) -> dict[str, bool]:
@@ -135,7 +228,7 @@ def _max_tokens(values: Mapping[str, object]) -> tuple[str, int] | None:
     return None
 
 
-def _fields(body: bytes) -> dict[str, msgspec.Raw]:
+def _fields(body: bytes) -> dict[str, Raw]:
     try:
         return _TOP.decode(body)
     except msgspec.ValidationError as error:
@@ -154,7 +247,7 @@ def _fields(body: bytes) -> dict[str, msgspec.Raw]:
         ) from error
 
 
-def _value(name: str, piece: msgspec.Raw) -> object:
+def _value(name: str, piece: Raw) -> object:
     try:
         decoded: object = _ANY.decode(piece)
     except RecursionError as error:

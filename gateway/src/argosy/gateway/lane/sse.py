@@ -1,7 +1,8 @@
 """Looks into an engine's event stream as it passes: whole events only, bytes unchanged.
 
 Knows server-sent events and the few fields of a completion chunk that metering needs. Takes out one
-thing: the usage event, where the client did not ask for it.
+thing: the usage event, where the client did not ask for it. Nearly every read holds one whole event
+of one line: that case is told by two searches, and only its JSON is read.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ class StreamScanner:
     def __init__(self, *, hide_usage: bool) -> None:
         self._hide_usage = hide_usage
         self._carry = b""
+        # Nothing passes any more: it is `finished`, or `error` or `malformed` tells why not.
+        self.stopped = False
         self.finished = False
         self.chunks = 0
         self.usage: TokenUsage | None = None
@@ -94,6 +97,17 @@ class StreamScanner:
         Stops at an event that cannot pass: what precedes it is returned, and `error` or
         `malformed` is set.
         """
+        if (
+            self._carry
+            or not data.startswith(b"data: {")
+            or not data.endswith(b"\n")
+            or data.find(b"\n") != len(data) - 2
+        ):
+            return self._feed_any(data)
+        return data if self._judge(data[6:-2]) else b""
+
+    def _feed_any(self, data: bytes) -> bytes:
+        """Take bytes that may hold any number of events, and parts of them."""
         unseen = max(0, len(self._carry) - _LONGEST_END + 1)
         data = self._carry + data
         out: list[bytes] = []
@@ -110,6 +124,7 @@ class StreamScanner:
         self._carry = data[start:]
         if len(self._carry) > _LARGEST_EVENT:
             self.malformed = f"An event is larger than {_LARGEST_EVENT} bytes."
+            self.stopped = True
         out.append(data[kept:start])
         return out[0] if len(out) == 1 else b"".join(out)
 
@@ -119,16 +134,22 @@ class StreamScanner:
         if payload is None:
             return True
         if payload == b"[DONE]":
-            self.finished = True
+            self.stopped = self.finished = True
             return True
+        return self._judge(payload)
+
+    def _judge(self, payload: bytes) -> bool:
+        """Take note of one event's JSON; tell whether the client gets the event."""
         try:
             chunk = _decoder.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.malformed = "An event of the stream is not a completion chunk."
+            self.stopped = True
             return False
         if chunk.error is not None:
             found = chunk.error
             self.error = found.message if isinstance(found, EngineMessage) else found
+            self.stopped = True
             return False
         if chunk.usage is not None:
             self.usage = chunk.usage

@@ -1,7 +1,7 @@
 """Takes note of usage and brings it to the bus, at least once, in the background.
 
-Knows events, the spool and the bus. A request never waits: `record` writes a few hundred bytes to
-the kernel. Event ids make repeats harmless.
+Knows events, the spool and the bus. A request never waits: `record` copies some hundred bytes into
+the spool, and they become an event when they are sent. Event ids make repeats harmless.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+import msgspec
 from argosy.api import subjects
-from argosy.api.events.v1.events_pb2 import Event
 from argosy.gateway.metering.spool import Spool, SpoolFull, records, sync
 from argosy.gateway.metering.usage import Usage, to_event
 from argosy.kit.bus import BusUnavailable
 from argosy.kit.clock import Clock
 from argosy.kit.retry import backoff
-from google.protobuf.message import DecodeError
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,17 @@ _log = logging.getLogger(__name__)
 # Records gather this long, so that one segment carries many.
 _LINGER: Final = 0.2
 _AT_ONCE: Final = 64
+
+
+class _Record(msgspec.Struct, frozen=True, array_like=True):
+    """What lies in the spool."""
+
+    occurred_at: datetime
+    usage: Usage
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(_Record)
 
 
 class Bus(Protocol):
@@ -61,9 +72,8 @@ class Meter:
 
     def record(self, usage: Usage) -> None:
         """Take note of a request that has ended, however it ended."""
-        event = to_event(usage, self._clock.now())
         try:
-            self._spool.append(event.SerializeToString())
+            self._spool.append(_encoder.encode(_Record(self._clock.now(), usage)))
         except (SpoolFull, OSError) as error:
             self._lost.inc()
             _log.error("usage lost: %s", error, extra={"request_id": usage.request_id})
@@ -115,11 +125,12 @@ class Meter:
 
     async def _publish(self, segment: Path, record: bytes) -> None:
         try:
-            event = Event.FromString(record)
-        except DecodeError:
+            found = _decoder.decode(record)
+        except msgspec.DecodeError:
             _log.error("usage record cannot be read", extra={"segment": segment.name})
             return
-        await self._bus.publish(subjects.of(event.type), record, event.id)
+        event = to_event(found.usage, found.occurred_at)
+        await self._bus.publish(subjects.of(event.type), event.SerializeToString(), event.id)
 
 
 def _read(segment: Path) -> list[bytes]:

@@ -1,14 +1,16 @@
 """A bounded queue of records on disk that outlives the process.
 
-Records go to the end of the newest segment by one `write`, so that what was appended is in the
-kernel when `append` returns: `kill -9` loses nothing, a power cut what was not yet synced. A record
-is its length and CRC-32 (4 bytes each, big endian) and its bytes; a torn last record is ignored.
-Knows files. Does not know what a record is.
+Records go to the end of the newest segment, a file whose space is taken on disk beforehand and
+mapped into memory: what was appended belongs to the kernel when `append` returns, without a system
+call. `kill -9` loses nothing, a power cut what was not yet synced. A record is its length and
+CRC-32 (4 bytes each, big endian) and its bytes, at least one; a segment ends at a length of 0, and
+a torn last record is ignored. Knows files. Does not know what a record is.
 """
 
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import struct
 import zlib
@@ -40,33 +42,34 @@ class Spool:
         self._sealed = sorted(folder.glob("*" + _SUFFIX))
         self._sealed_bytes = sum(path.stat().st_size for path in self._sealed)
         self._next = int(self._sealed[-1].stem) + 1 if self._sealed else 1
-        self._file: int | None = None
+        self._file = -1
+        self._map: mmap.mmap | None = None
+        self._room = 0
         self._path = folder
         self._written = 0
 
     def append(self, record: bytes) -> None:
-        """Add a record. Raises SpoolFull, or OSError if the disk does not take it."""
+        """Add a record. Raises SpoolFull, or OSError if the disk has no room for a segment."""
         size = _HEAD.size + len(record)
-        if self.size + size > self._max_bytes:
+        end = self._written + size
+        if self._sealed_bytes + end > self._max_bytes:
             raise SpoolFull(f"The spool {self._folder} holds {self.size} bytes.")
-        if self._file is not None and self._written + size > self._segment_bytes:
+        if end > self._room:
             self.seal()
-        if self._file is None:
-            self._open()
-        assert self._file is not None  # noqa: S101 - opened above
-        data = _HEAD.pack(len(record), zlib.crc32(record)) + record
-        done = os.write(self._file, data)
-        self._written += done
-        if done != len(data):
-            # A full disk takes a part. Nothing may follow a torn record in its segment.
-            self.seal()
-            raise OSError(f"The spool {self._folder} took {done} of {len(data)} bytes.")
+            self._open(size)
+            end = size
+        assert self._map is not None  # noqa: S101 - opened above
+        self._map[end - size : end] = _HEAD.pack(len(record), zlib.crc32(record)) + record
+        self._written = end
 
     def seal(self) -> None:
         """Close the segment that is written, so that it can be drained."""
-        if self._file is not None:
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+            os.ftruncate(self._file, self._written)
             os.close(self._file)
-            self._file = None
+            self._room = 0
             self._sealed.append(self._path)
             self._sealed_bytes += self._written
             self._written = 0
@@ -97,9 +100,19 @@ class Spool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self) -> None:
-        self._path = self._folder / f"{self._next:012d}{_SUFFIX}"
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    def _open(self, least: int) -> None:
+        room = max(least, self._segment_bytes)
+        path = self._folder / f"{self._next:012d}{_SUFFIX}"
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            # Writing to a page that the disk has no room for would end the process.
+            os.posix_fallocate(file, 0, room)
+            self._map = mmap.mmap(file, room)
+        except OSError:
+            os.close(file)
+            path.unlink()
+            raise
+        self._file, self._path, self._room = file, path, room
         self._next += 1
 
 
@@ -110,7 +123,7 @@ def records(segment: Path) -> Iterator[bytes]:
     while at + _HEAD.size <= len(data):
         length, crc = _HEAD.unpack_from(data, at)
         record = data[at + _HEAD.size : at + _HEAD.size + length]
-        if len(record) != length or zlib.crc32(record) != crc:
+        if not length or len(record) != length or zlib.crc32(record) != crc:
             return
         yield record
         at += _HEAD.size + length

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from argosy.api import ids, subjects
 from argosy.api.events.v1.events_pb2 import Event, UsageRecorded
 from argosy.gateway.errors import Outcome
+from google.protobuf.timestamp_pb2 import Timestamp
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True, array_like=True):
     """Tokens are the engine's own count unless `estimated`. Times are in seconds.
 
     `operation` is chat, completion or embedding. `first_token_seconds` is 0 if none came.
@@ -33,12 +33,15 @@ class Usage:
 
 
 def to_event(usage: Usage, occurred_at: datetime) -> Event:
-    """Return the event, with a new id."""
-    event = Event(
-        id=ids.new_id(ids.EVENT),
+    """Return the event. A request is recorded once, so that its id makes the event's."""
+    return Event(
+        id=ids.EVENT + usage.request_id.removeprefix(ids.REQUEST),
         type=subjects.USAGE_RECORDED,
         project_id=usage.project_id,
         traceparent=usage.traceparent,
+        occurred_at=Timestamp(
+            seconds=int(occurred_at.timestamp()), nanos=occurred_at.microsecond * 1000
+        ),
         usage_recorded=UsageRecorded(
             key_id=usage.key_id,
             model=usage.model,
@@ -53,5 +56,3 @@ def to_event(usage: Usage, occurred_at: datetime) -> Event:
             first_token_ms=round(usage.first_token_seconds * 1000),
         ),
     )
-    event.occurred_at.FromDatetime(occurred_at)
-    return event

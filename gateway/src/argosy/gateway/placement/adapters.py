@@ -1,58 +1,48 @@
-"""Makes adapters resident where a request goes, once however many requests ask, and drops them.
+"""Adapters at work: a request gets a replica that has its adapter and a slot for it.
 
-Knows what each replica has; the engine's own answers correct it. Does not choose the replica.
+Knows the steps: decide, wait for a turn, register, and what to do if an engine refuses or forgets.
+The decisions are `decision.py`'s, the calls `loader.py`'s. Several gateways need not talk: each
+prefers the same engine for an adapter that is nowhere (`decision_costs.py`), each hears from the
+engines' gauges whose slots are in use and from their lists what is registered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import msgspec
-from argosy.api.ids import is_tuned_model_id
 from argosy.api.registry.v1.registry_pb2 import Model
-from argosy.gateway.engines.dialects.base import engine_message
-from argosy.gateway.engines.failures import AdapterRefused, EngineError, MalformedAnswer
+from argosy.gateway.engines.failures import AdapterRefused, ConnectFailed, EngineError
 from argosy.gateway.engines.fleet import Fleet
 from argosy.gateway.engines.replica import Replica
-from argosy.gateway.placement.residency import Residency
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from argosy.gateway.errors import NoReplica
+from argosy.gateway.placement.decision_model import Ticket
+from argosy.gateway.placement.lease import Lease
+from argosy.gateway.placement.loader import Loader, LoadLimits
+from argosy.gateway.placement.plan import Plan
+from argosy.kit.clock import Clock, SystemClock
+from prometheus_client import CollectorRegistry, Gauge
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class PlacementLimits:
-    """`per_replica`: adapters kept registered on one engine; `load_seconds`: for one load."""
+    """`per_replica`: adapters kept registered on one engine; `load_seconds`: for one load;
+    `wait_seconds`: for a slot; `batch`: requests that one engine runs at once, 0 if not known."""
 
     per_replica: int = 256
     load_seconds: float = 30.0
     call_seconds: float = 5.0
-
-
-class Hold:
-    """One request's use of an adapter: it is not dropped before `release`."""
-
-    def __init__(self, residency: Residency, name: str) -> None:
-        self._residency = residency
-        self._name = name
-        self._load = residency.use(name)
-
-    def release(self) -> None:
-        self._residency.release(self._name)
-
-    def lost(self) -> None:
-        """The engine answered that it does not know the adapter."""
-        self._residency.lost(self._name, self._load)
+    wait_seconds: float = 30.0
+    batch: int = 0
 
 
 class Placement:
-    """The record of residency for all replicas, and the only caller of load and unload."""
+    """Leases of adapters, for all pools."""
 
     def __init__(
         self,
@@ -61,161 +51,182 @@ class Placement:
         exists: Callable[[str], bool],
         metrics: CollectorRegistry,
         limits: PlacementLimits = PlacementLimits(),
+        clock: Clock | None = None,
     ) -> None:
         """`exists` tells whether any project has a model of this id."""
         self._fleet = fleet
-        self._exists = exists
         self._limits = limits
-        self._residency: WeakKeyDictionary[Replica, Residency] = WeakKeyDictionary()
-        self._loading: dict[tuple[Replica, str], asyncio.Task[None]] = {}
-        self._background: set[asyncio.Task[None]] = set()
-        self._loads = Counter(
-            "argosy_gateway_adapter_loads",
-            "Adapters loaded into engines.",
-            ["pool", "result"],
-            registry=metrics,
-        )
-        self._unloads = Counter(
-            "argosy_gateway_adapter_unloads",
-            "Adapters dropped from engines.",
-            ["pool"],
-            registry=metrics,
-        )
-        self._seconds = Histogram(
-            "argosy_gateway_adapter_load_seconds",
-            "Time that one load took.",
-            buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
-            registry=metrics,
+        self._clock = clock or SystemClock()
+        self._plans: dict[str, Plan] = {}
+        self._loader = Loader(
+            exists=exists,
+            on_gone=self._gone,
+            metrics=metrics,
+            limits=LoadLimits(limits.per_replica, limits.load_seconds, limits.call_seconds),
         )
         Gauge(
-            "argosy_gateway_adapters_resident",
-            "Adapters resident, over all replicas.",
+            "argosy_gateway_adapter_waiting",
+            "Requests that wait for a slot of an engine for their adapter.",
             registry=metrics,
-        ).set_function(lambda: float(sum(len(r.names()) for r in self._residency.values())))
+        ).set_function(lambda: float(sum(plan.decider.waiting for plan in self._plans.values())))
         fleet.adopt_with(self.adopt)
+        fleet.observe_with(self._observed)
+
+    # Requests
 
     def resident(self, replica: Replica, model_id: str) -> bool:
-        """Tell whether the replica has the adapter, as far as is known."""
-        return model_id in self._of(replica)
+        """Tell whether the replica has the adapter registered, as far as is known."""
+        return model_id in self._loader.registered(replica)
 
-    async def hold(self, replica: Replica, model: Model) -> Hold:
-        """Make the adapter resident and keep it so. Raises EngineError.
+    def try_lease(self, model: Model, usable: Sequence[Replica]) -> Lease | None:
+        """Return a lease where the adapter is in a slot with room beside it, else None."""
+        plan = self._plan(model.pool)
+        name = model.id
+        ticket = plan.decider.resident(name, usable, plan.now())
+        if ticket is None:
+            return None
+        registered = plan.registered[ticket.replica]
+        if name not in registered:
+            plan.finish(ticket)
+            return None
+        return Lease(plan, ticket, registered)
 
-        A caller that is cancelled does not stop a load that others wait for.
+    async def lease(
+        self, model: Model, usable: Sequence[Replica], *, project_id: str = "", priority: int = 0
+    ) -> Lease:
+        """Return a lease on one of `usable`, in its turn.
+
+        Raises NoReplica if none of them can be asked, AdapterRefused if none takes the adapter,
+        QueueTimeout if its turn did not come.
         """
-        residency = self._of(replica)
-        while model.id not in residency:
-            key = (replica, model.id)
-            task = self._loading.get(key)
-            if task is None:
-                task = asyncio.create_task(self._load(replica, model), name=f"load {model.id}")
-                self._loading[key] = task
-                task.add_done_callback(partial(self._loaded, key))
-            await asyncio.shield(task)
-        return Hold(residency, model.id)
+        plan = self._plan(model.pool)
+        left, last = list(usable), "No engine of the pool took it."
+        while True:
+            left = [r for r in left if plan.decider.willing(r, model.id, plan.now())]
+            if not left:
+                if not usable:
+                    raise NoReplica(
+                        f"No engine can serve the model {model.id!r} right now. "
+                        "Try again in a few seconds."
+                    )
+                raise AdapterRefused(last)
+            ticket = plan.decider.ask(model.id, tuple(left), plan.now(), priority=priority)
+            if ticket.slot is None:
+                await plan.turn(ticket, left, model.id)
+            try:
+                return await self._bring(plan, ticket, model)
+            except EngineError as error:
+                last = str(error)
+                left.remove(ticket.replica)
+
+    def explain(self, model: Model) -> dict[str, Any]:
+        """Say where the adapter is and why it would go where: for people, not for programs."""
+        plan = self._plan(model.pool)
+        seen = plan.decider.explain(model.id, plan.now())
+        for row in seen["replicas"]:
+            row["registered"] = self.resident(row["replica"], model.id)
+            row["replica"] = row["replica"].url
+        return seen
+
+    # What becomes of models and engines
+
+    def keep(self, model: Model) -> None:
+        """Send no load where it would cost one of the copies that the model shall have."""
+        self._plan(model.pool).decider.keep(model.id, model.pinned_replicas)
+
+    async def spread(self, model: Model, copies: int) -> None:
+        """Have it on so many engines, as far as there is room. Never raises EngineError."""
+        plan = self._plan(model.pool)
+        there = sum(self.resident(replica, model.id) for replica in plan.replicas)
+        if there < copies:
+            pinned = model.pinned_replicas > 0
+            tickets = plan.decider.spread(model.id, copies, plan.now(), displace=pinned)
+            await asyncio.gather(*(self._bring_ahead(plan, ticket, model) for ticket in tickets))
 
     async def forget(self, model_id: str) -> None:
         """Drop a deleted model from every engine that has it. Never raises EngineError."""
         await asyncio.gather(
-            *(self._forget_at(replica, model_id) for replica in self._fleet.all_replicas())
+            *(self._loader.forget(replica, model_id) for replica in self._fleet.all_replicas())
         )
+        for plan in self._plans.values():
+            plan.decider.forget(model_id)
 
     def forget_soon(self, model_id: str) -> None:
         """Start `forget` without waiting for it."""
-        self._start(self.forget(model_id), f"forget {model_id}")
+        self._loader.start(self.forget(model_id), f"forget {model_id}")
 
     async def adopt(self, replica: Replica) -> None:
         """Take over what the engine says it has; drop tuned models that no longer exist."""
-        adapters = replica.dialect.adapters
-        if adapters is None:
-            return
-        status, body = await replica.client.fetch(adapters.listing(), self._limits.call_seconds)
-        if status != 200:
-            raise MalformedAnswer(f"The engine answers {status} when asked for its models.")
-        try:
-            listed = adapters.listed(body)
-        except msgspec.DecodeError as error:
-            raise MalformedAnswer("The engine's list of models cannot be read.") from error
-        residency = self._of(replica)
-        residency.replace(listed)
-        for name in listed:
-            if is_tuned_model_id(name) and not self._exists(name):
-                residency.drop(name)
-                self._start(self._unload(replica, name), f"unload {name}")
-        self._trim(replica)
+        await self._loader.take_over(replica)
 
     async def close(self) -> None:
-        """Wait for calls under way, at most as long as one may take."""
-        pending = [*self._background, *self._loading.values()]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        """End calls under way."""
+        await self._loader.close()
 
-    def _of(self, replica: Replica) -> Residency:
-        found = self._residency.get(replica)
-        if found is None:
-            found = self._residency[replica] = Residency(self._limits.per_replica)
-        return found
+    # Inside
 
-    async def _load(self, replica: Replica, model: Model) -> None:
-        adapters = replica.dialect.adapters
-        if adapters is None:
-            raise AdapterRefused(f"Engines of pool {replica.pool!r} cannot load adapters.")
-        if not self._exists(model.id):
-            raise AdapterRefused("The model was deleted.")
-        call = adapters.load(model.id, model.adapter_path)
-        with self._seconds.time():
-            status, body = await replica.client.fetch(call, self._limits.load_seconds)
-        if status != 200 and not adapters.already_loaded(status, body):
-            self._loads.labels(replica.pool, "refused").inc()
-            reason = engine_message(body).message[:500]
-            _log.warning(
-                "adapter not loaded: %s", reason,
-                extra={"replica": replica.url, "model": model.id, "status": status},
-            )  # fmt: skip
-            raise AdapterRefused(f"The engine answers {status}: {reason}")
-        self._loads.labels(replica.pool, "loaded").inc()
-        if not self._exists(model.id):
-            # Deleted while it was being loaded: nobody else would drop it.
-            await self._unload(replica, model.id)
-            raise AdapterRefused("The model was deleted.")
-        self._of(replica).add(model.id)
-        self._trim(replica)
+    def _plan(self, pool: str) -> Plan:
+        plan = self._plans.get(pool)
+        if plan is None:
+            plan = self._plans[pool] = Plan(self._usable, self._clock, self._limits.wait_seconds)
+        replicas = self._fleet.replicas(pool)
+        if plan.replicas is not replicas:
+            plan.registered = {replica: self._loader.registered(replica) for replica in replicas}
+            plan.follow(self._fleet.pool(pool), replicas, self._limits.batch)
+        return plan
 
-    def _loaded(self, key: tuple[Replica, str], task: asyncio.Task[None]) -> None:
-        del self._loading[key]
-        if not task.cancelled():
-            task.exception()  # those who waited have it; if all are gone it is nobody's
+    def _usable(self, replica: Replica) -> bool:
+        return replica.ready and replica.ejection.admits(self._clock.monotonic())
 
-    def _trim(self, replica: Replica) -> None:
-        residency = self._of(replica)
-        for name in residency.victims():
-            residency.drop(name)
-            self._start(self._unload(replica, name), f"unload {name}")
+    async def _bring(self, plan: Plan, ticket: Ticket[Replica], model: Model) -> Lease:
+        """Have the adapter registered where the ticket says. Raises EngineError."""
+        replica = ticket.replica
+        registered = self._loader.registered(replica)
+        try:
+            if model.id not in registered:
+                begun = plan.now()
+                try:
+                    await self._loader.ensure(replica, model)
+                except EngineError as error:
+                    self._failed(plan, replica, model.id, error)
+                    raise
+                plan.decider.costs.learn_disk(plan.now() - begun)
+                # The engine puts an adapter that it registers into a slot at once.
+                plan.arrived(ticket)
+            return Lease(plan, ticket, registered)
+        except BaseException:
+            plan.finish(ticket)
+            raise
 
-    async def _forget_at(self, replica: Replica, model_id: str) -> None:
-        loading = self._loading.get((replica, model_id))
-        if loading is not None:
-            await asyncio.wait({loading})
-        if self._of(replica).drop(model_id):
-            await self._unload(replica, model_id)
-
-    async def _unload(self, replica: Replica, name: str) -> None:
-        """Drop it; a failure is repaired when the replica is next adopted."""
-        adapters = replica.dialect.adapters
-        if adapters is None:
+    async def _bring_ahead(self, plan: Plan, ticket: Ticket[Replica], model: Model) -> None:
+        if self.resident(ticket.replica, model.id):
+            # It is registered, and a request would bring it back into a slot; nothing else can.
+            plan.finish(ticket)
             return
         try:
-            await replica.client.fetch(adapters.unload(name), self._limits.call_seconds)
+            lease = await self._bring(plan, ticket, model)
         except EngineError as error:
             _log.warning(
-                "adapter not unloaded: %s", error, extra={"replica": replica.url, "model": name}
-            )
-            replica.doubt()
-            return
-        self._unloads.labels(replica.pool).inc()
+                "adapter not brought ahead: %s", error,
+                extra={"replica": ticket.replica.url, "model": model.id},
+            )  # fmt: skip
+        else:
+            lease.release()
 
-    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+    def _failed(self, plan: Plan, replica: Replica, name: str, error: EngineError) -> None:
+        if isinstance(error, ConnectFailed):
+            replica.unreachable(str(error))
+        elif not isinstance(error, AdapterRefused):
+            self._fleet.failed(replica)
+        # Those that waited for the same load say the same: only the first one counts.
+        plan.decider.refused(replica, name, plan.now())
+
+    def _observed(self, replica: Replica) -> None:
+        plan = self._plans.get(replica.pool)
+        if plan is not None and replica in plan.replicas:
+            plan.measure(replica)
+
+    def _gone(self, replica: Replica, name: str) -> None:
+        plan = self._plans.get(replica.pool)
+        if plan is not None:
+            plan.decider.lost(replica, name)

@@ -50,10 +50,12 @@ class Residency:
         """Note that it is gone; tell whether it was there."""
         return self._loads.pop(name, None) is not None
 
-    def lost(self, name: str, load: int) -> None:
-        """The engine does not know load number `load`; a later load is not affected."""
-        if self._loads.get(name) == load:
-            del self._loads[name]
+    def lost(self, name: str, load: int) -> bool:
+        """The engine does not know load number `load`; tell whether that was the last one."""
+        if self._loads.get(name) != load:
+            return False
+        del self._loads[name]
+        return True
 
     def replace(self, names: Iterable[str]) -> None:
         """Take over what the engine itself lists, keeping the order of use."""

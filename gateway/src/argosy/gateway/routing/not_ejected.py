@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from argosy.gateway.routing.policy import Candidate
+from argosy.gateway.routing.policy import Ask, Candidate
 
 
 class NotEjected:
-    """Keeps replicas that passive ejection has not set aside."""
+    """Keeps replicas that passive ejection has not set aside, and one request for a trial."""
 
-    def keep(self, candidate: Candidate) -> bool:
-        return not candidate.ejected
+    def keep(self, candidate: Candidate, ask: Ask) -> bool:
+        return candidate.ejection.admits(ask.now)

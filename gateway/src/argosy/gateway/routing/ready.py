@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from argosy.gateway.routing.policy import Candidate
+from argosy.gateway.routing.policy import Ask, Candidate
 
 
 class Ready:
     """Keeps replicas that answer their health probe."""
 
-    def keep(self, candidate: Candidate) -> bool:
+    def keep(self, candidate: Candidate, ask: Ask) -> bool:
         return candidate.ready

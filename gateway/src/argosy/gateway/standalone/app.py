@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.access.wrong_keys import WrongKeys
 from argosy.gateway.catalog import Catalog
+from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.router import router_application
-from argosy.gateway.lane.exchange import Recorder
+from argosy.gateway.lane.rooms import Recorder
 from argosy.gateway.plane import build_plane, serve_lane
 from argosy.gateway.settings import TrafficSettings
 from argosy.gateway.standalone.config import Config, ConfigError, read_config
@@ -39,13 +41,20 @@ def worker(
         # Keys are in the file, so a pepper that lives as long as the process is enough.
         pepper = secrets.token_bytes(_PEPPER_BYTES)
         catalog = Catalog()
-        authenticator = Authenticator(catalog, pepper, lambda: True)
+        wrong_keys = WrongKeys(runtime.clock.monotonic, runtime.settings.wrong_keys_per_minute)
+        authenticator = Authenticator(catalog, pepper, lambda: True, wrong_keys)
         plane = build_plane(runtime, catalog)
         catalog.replace(entries(config, pepper))
         await plane.fleet.probe_once()
         models = CatalogModels(catalog)
+        settings = runtime.settings
         ordinary = router_application(
-            models, authenticator, clock=runtime.clock, metrics=runtime.metrics
+            models,
+            plane.dispatcher,
+            BodyReader(limit=settings.max_body_bytes, timeout=settings.body_timeout_seconds),
+            authenticator,
+            clock=runtime.clock,
+            metrics=runtime.metrics,
         )
         meter: Recorder = NoUsageLog()
         if config.gateway.usage_log is not None:
@@ -58,6 +67,7 @@ def worker(
             authenticator=authenticator,
             models=models,
             meter=meter,
+            pepper=pepper,
             shared_port=one_of_many,
         )
         loop = asyncio.get_running_loop()

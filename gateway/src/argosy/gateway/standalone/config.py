@@ -13,9 +13,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
+from argosy.gateway.routing.router import wrong_weight
 from argosy.gateway.settings import TrafficSettings
 from argosy.kit.settings import HostPort
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 DEFAULT_PROJECT: Final = "proj_default"
 
@@ -135,6 +144,14 @@ class PoolTable(_Table):
     weights: dict[str, float] = {}
     max_loras: _Count = 0
     max_cpu_loras: _Count = 0
+
+    @field_validator("weights")
+    @classmethod
+    def _weights_are_known(cls, weights: dict[str, float]) -> dict[str, float]:
+        for name, weight in weights.items():
+            if (wrong := wrong_weight(name, weight)) is not None:
+                raise ValueError(wrong)
+        return weights
 
     def described(self) -> Iterator[PoolModel]:
         """Yield the models with all that is said of them."""

@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import signal
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -44,6 +46,12 @@ class Workers:
             HostPort("127.0.0.1", free_port()) for _ in range(count)
         ]
         self._path = path
+        # One project has one salt in all workers, or they could not share an engine's cache.
+        self._environment = {
+            "ARGOSY_CACHE_SALT_SECRET": secrets.token_hex(32),
+            "ARGOSY_LIMITS_FILE": str(_limits_file(runtime)),
+            **os.environ,
+        }
         self._clock = runtime.clock
         self._grace = runtime.settings.drain_grace_seconds + _STOP_SECONDS
         self._running: dict[int, asyncio.subprocess.Process] = {}
@@ -68,7 +76,7 @@ class Workers:
                     sys.executable, "-m", "argosy.gateway.standalone",
                     "--config", str(self._path), "--health", str(self.addresses[index]),
                 ],
-                env=os.environ,
+                env=self._environment,
                 stdout=None,  # both go where ours go
                 stderr=None,
                 death_signal=signal.SIGTERM,
@@ -126,6 +134,16 @@ async def compose_workers(path: Path, count: int, runtime: Runtime[TrafficSettin
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, workers.read_again)
     runtime.resources.callback(loop.remove_signal_handler, signal.SIGHUP)
+
+
+def _limits_file(runtime: Runtime[TrafficSettings]) -> Path:
+    """Return where workers find a file that goes with the last of its processes."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("argosy-limits")
+        runtime.resources.callback(os.close, fd)
+        return Path(f"/proc/{os.getpid()}/fd/{fd}")
+    folder = tempfile.TemporaryDirectory(prefix="argosy-")
+    return Path(runtime.resources.enter_context(folder)) / "limits"
 
 
 def _signal(process: asyncio.subprocess.Process, which: signal.Signals) -> None:

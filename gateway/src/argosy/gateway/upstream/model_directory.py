@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from argosy.api.registry.v1.registry_pb2 import Model
+from argosy.api.registry.v1.registry_pb2 import Model, Route
 from argosy.gateway.catalog import Catalog
-from argosy.gateway.upstream.model_lookup import ModelLookup
+from argosy.gateway.upstream.model_lookup import ModelLookup, model_not_found
 
 
 class ModelDirectory:
@@ -32,10 +32,26 @@ class ModelDirectory:
         """Return the shared models and the project's own, oldest first."""
         return self._catalog.visible(project_id)
 
+    def known(self, project_id: str, name: str) -> Model | None:
+        """Return the model if memory has it and the project may name it."""
+        return self._catalog.model(project_id, name)
+
+    def route(self, project_id: str, name: str) -> Route | None:
+        """Return the route of that name if the project may call it."""
+        return self._catalog.route(project_id, name)
+
+    def routes(self, project_id: str) -> list[Route]:
+        """Return the shared routes and the project's own, by name."""
+        return self._catalog.routes(project_id)
+
     async def find(self, project_id: str, name: str) -> Model:
         """Return the model; raises NotFound, or Unavailable if the registry does not answer."""
         known = self._catalog.model(project_id, name)
-        return known if known is not None else await self._lookup.find(project_id, name)
+        if known is not None:
+            return known
+        if not self._catalog.allows(project_id, name):
+            raise model_not_found(name)
+        return await self._lookup.find(project_id, name)
 
     async def forget(self, model_id: str) -> None:
         """Drop a deleted model from memory, then from the engines."""

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.errors import echo
+from argosy.gateway.upstream.recent import Recent
 from argosy.kit.clock import Clock
 from argosy.kit.errors import NotFound
 
 _NEGATIVE_SECONDS: Final = 1.0
-_NEGATIVE_ENTRIES: Final = 4096
 _CONCURRENT: Final = 32
 # An answer that was under way while the model was deleted must not bring it back.
 _TOMBSTONE_SECONDS: Final = 60.0
@@ -51,8 +50,8 @@ class ModelLookup:
         self._clock = clock
         self._asking: dict[tuple[str, str], asyncio.Task[Model]] = {}
         self._slots = asyncio.Semaphore(_CONCURRENT)
-        self._absent = _Recent(clock, _NEGATIVE_SECONDS)
-        self._deleted = _Recent(clock, _TOMBSTONE_SECONDS)
+        self._absent = Recent(clock, _NEGATIVE_SECONDS)
+        self._deleted = Recent(clock, _TOMBSTONE_SECONDS)
 
     async def find(self, project_id: str, name: str) -> Model:
         """Return the model; raises NotFound, or Unavailable if the registry does not answer."""
@@ -88,30 +87,6 @@ class ModelLookup:
         del self._asking[key]
         if not task.cancelled():
             task.exception()  # all who asked may be gone; the error is theirs, not the loop's
-
-
-class _Recent:
-    """Names seen within the last `seconds`, the newest few thousand of them."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock = clock
-        self._seconds = seconds
-        self._until: OrderedDict[str, float] = OrderedDict()
-
-    def add(self, name: str) -> None:
-        self._until[name] = self._clock.monotonic() + self._seconds
-        self._until.move_to_end(name)
-        while len(self._until) > _NEGATIVE_ENTRIES:
-            self._until.popitem(last=False)
-
-    def __contains__(self, name: str) -> bool:
-        until = self._until.get(name)
-        if until is None:
-            return False
-        if until > self._clock.monotonic():
-            return True
-        del self._until[name]
-        return False
 
 
 def _joined(key: tuple[str, str]) -> str:

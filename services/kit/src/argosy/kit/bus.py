@@ -37,6 +37,8 @@ from nats.js.api import (
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[Event], Awaitable[None]]
+BatchHandler = Callable[[Sequence[Event]], Awaitable[None]]
+_Take = Callable[[Sequence[Msg]], Awaitable[None]]
 
 _ACK_TIMEOUT: Final = 5.0
 _FETCH_BATCH: Final = 64
@@ -110,11 +112,40 @@ class Bus:
         A handler that raises gets the event again, later and later; after six tries the event
         moves to the dead-letter stream. Handlers must be idempotent. Never returns.
         """
+
+        async def take(messages: Sequence[Msg]) -> None:
+            for message in messages:
+                await self._handle(durable, message, handler)
+
+        await self._consume_forever(durable, event_types, take)
+
+    async def consume_batches(
+        self, durable: str, event_types: Sequence[str], handler: BatchHandler
+    ) -> None:
+        """As `consume`, for a handler that takes at once what has come, up to some dozens.
+
+        Events of a batch that fails are handed over again one by one: a bad one holds up no other.
+        """
+
+        async def one(event: Event) -> None:
+            await handler([event])
+
+        async def take(messages: Sequence[Msg]) -> None:
+            if len(messages) > 1 and await _handled(messages, handler):
+                for message in messages:
+                    await message.ack()
+                return
+            for message in messages:
+                await self._handle(durable, message, one)
+
+        await self._consume_forever(durable, event_types, take)
+
+    async def _consume_forever(self, durable: str, event_types: Sequence[str], take: _Take) -> None:
         delays = backoff(base=0.2, cap=5.0)
         while True:
             try:
                 await self._ready.wait()
-                await self._consume(durable, event_types, handler)
+                await self._consume(durable, event_types, take)
             except (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError) as error:
                 # A lost connection, or a lost stream: both come back, made anew if need be.
                 _log.warning("consumer %s interrupted: %s", durable, error)
@@ -189,7 +220,7 @@ class Bus:
         except nats.js.errors.NotFoundError:
             await self._js.add_stream(config)
 
-    async def _consume(self, durable: str, event_types: Sequence[str], handler: Handler) -> None:
+    async def _consume(self, durable: str, event_types: Sequence[str], take: _Take) -> None:
         await self._js.add_consumer(
             subjects.STREAM,
             ConsumerConfig(
@@ -211,8 +242,7 @@ class Bus:
                     # Quiet, or the consumer is gone with its stream: ask, it raises if so.
                     await self._js.consumer_info(subjects.STREAM, durable)
                     continue
-                for message in batch:
-                    await self._handle(durable, message, handler)
+                await take(batch)
         finally:
             with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()
@@ -247,6 +277,22 @@ class Bus:
             subjects.dead(durable), message.data, timeout=_ACK_TIMEOUT, headers=message.headers
         )
         await message.term()
+
+
+async def _handled(messages: Sequence[Msg], handler: BatchHandler) -> bool:
+    """Tell whether the handler took all the messages at once."""
+    try:
+        events = [Event.FromString(message.data) for message in messages]
+        with contextlib.ExitStack() as spans:
+            for event in events:
+                spans.enter_context(tracing.span(f"consume {event.type}", parent=event.traceparent))
+            await handler(events)
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, each event gets its own try
+        _log.warning("a batch of %d events failed", len(messages), exc_info=error)
+        return False
+    return True
 
 
 async def _log_error(error: Exception) -> None:

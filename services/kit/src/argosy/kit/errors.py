@@ -17,6 +17,7 @@ gRPC itself: statuses are named, so that a process without gRPC need not load it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from argosy.api.common.v1 import common_pb2
@@ -26,7 +27,8 @@ class ApiError(Exception):
     """An error whose message is meant for the caller.
 
     The message names the field, the limit and the way out. `param` is the field as the public
-    API names it, `code` a machine-readable reason (OpenAI's where one exists).
+    API names it, `code` a machine-readable reason (OpenAI's where one exists). `headers` go with
+    the HTTP answer, names in lower case; they do not travel between services.
     """
 
     kind: ClassVar[common_pb2.ErrorKind.ValueType] = common_pb2.ERROR_KIND_INTERNAL
@@ -35,11 +37,19 @@ class ApiError(Exception):
     grpc_status: ClassVar[str] = "INTERNAL"
     openai_type: ClassVar[str] = "server_error"
 
-    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.code = code
+        self.headers = headers
 
 
 class InvalidRequest(ApiError):

@@ -19,7 +19,13 @@ from argosy.kit.clock import Clock, SystemClock
 from argosy.kit.health import Health, OpsApp
 from argosy.kit.http import serving
 from argosy.kit.settings import ServiceSettings
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +56,8 @@ class Runtime(Generic[SettingsT]):
         self._crashed = False
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.metrics)
+        tasks = Gauge("argosy_process_tasks", "Tasks of the event loop.", registry=self.metrics)
+        tasks.set_function(lambda: len(asyncio.all_tasks()))
 
     async def enter(self, manager: contextlib.AbstractAsyncContextManager[T]) -> T:
         """Enter an asynchronous context that lasts as long as the process."""

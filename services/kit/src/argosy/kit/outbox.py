@@ -100,8 +100,10 @@ class Outbox:
                 continue
             delays = backoff(base=0.2, cap=5.0)
             if not more:
+                # Not `wait_for`: with Python 3.11 it may swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _IDLE_SECONDS)
+                    async with asyncio.timeout(_IDLE_SECONDS):
+                        await self._wake.wait()
                 self._wake.clear()
 
     async def _drain(self) -> bool:

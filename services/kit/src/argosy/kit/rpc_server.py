@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 _OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 5_000),
     ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),
     ("grpc.keepalive_permit_without_calls", 1),
     # The callers' keepalive is ours: do not take it for abuse.
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),

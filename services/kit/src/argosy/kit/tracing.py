@@ -1,21 +1,83 @@
 """Traces: one from HTTP through gRPC and NATS, carried as W3C `traceparent`.
 
-Knows how a context is written and read, and where spans are exported.
+Knows how a context is written and read, which requests are recorded, and where spans are exported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from argosy.kit.settings import ServiceSettings
 from opentelemetry import propagate, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.context import Context, create_key, get_current, get_value, set_value
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Link, Span, SpanKind, TraceState
+from opentelemetry.util.types import Attributes
+
+_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+# In a context: a `Sampler` has chosen this trace already.
+_CHOSEN: Final = create_key("argosy-chosen")
+
+
+class Sampler:
+    """Chooses which requests are recorded, for a path where a span that nobody keeps costs much.
+
+    The rule is the provider's own: as the caller decided, else a share of the new traces.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        self._ratio = ratio
+        self._draw = random.Random().random  # noqa: S311 - picks samples, hides nothing
+
+    def wants(self, parent: bytes) -> bool:
+        """Tell whether to record a request that came with the header `traceparent: parent`."""
+        if parent and _TRACEPARENT.fullmatch(parent):
+            return int(parent[-2:], 16) & 1 == 1
+        return self._draw() < self._ratio
+
+
+def passed_on(parent: bytes, fresh: str) -> bytes:
+    """Return the `traceparent` for what an unrecorded request causes: not recorded either.
+
+    `fresh` is 32 hexadecimal digits, the trace's id if the caller brought none.
+    """
+    if parent and _TRACEPARENT.fullmatch(parent):
+        return parent
+    return f"00-{fresh}-{fresh[:16]}-00".encode()
+
+
+class _Root(sampling.Sampler):
+    """New traces: those that a `Sampler` chose, else a share."""
+
+    def __init__(self, ratio: float) -> None:
+        self._share = TraceIdRatioBased(ratio)
+        self._all = TraceIdRatioBased(1.0)
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> sampling.SamplingResult:
+        chosen = get_value(_CHOSEN, parent_context)
+        rule = self._all if chosen else self._share
+        return rule.should_sample(
+            parent_context, trace_id, name, kind, attributes, links, trace_state
+        )
+
+    def get_description(self) -> str:
+        return f"chosen, else {self._share.get_description()}"
 
 
 def configure(part: str, settings: ServiceSettings) -> TracerProvider:
@@ -25,10 +87,15 @@ def configure(part: str, settings: ServiceSettings) -> TracerProvider:
     """
     provider = TracerProvider(
         resource=Resource.create({"service.name": f"argosy-{part}"}),
-        sampler=ParentBased(TraceIdRatioBased(settings.trace_sample_ratio)),
+        sampler=ParentBased(_Root(settings.trace_sample_ratio)),
         shutdown_on_exit=False,
     )
     if settings.otlp_endpoint:
+        # Some megabytes of modules that a process without an endpoint need not have.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+            OTLPSpanExporter,
+        )
+
         endpoint = settings.otlp_endpoint.rstrip("/") + "/v1/traces"
         exporter = OTLPSpanExporter(endpoint=endpoint, timeout=5)
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
@@ -50,9 +117,15 @@ def span(
     kind: SpanKind = SpanKind.INTERNAL,
     parent: str | None = None,
     attributes: Mapping[str, str | int | float | bool] | None = None,
+    chosen: bool = False,
 ) -> Iterator[Span]:
-    """Run the block in a new span; `parent` is a traceparent, the current context if None."""
+    """Run the block in a new span; `parent` is a traceparent, the current context if None.
+
+    `chosen`: a `Sampler` wants this one.
+    """
     context = propagate.extract({"traceparent": parent}) if parent is not None else None
+    if chosen:
+        context = set_value(_CHOSEN, True, context if context is not None else get_current())
     tracer = trace.get_tracer("argosy")
     with tracer.start_as_current_span(
         name, context=context, kind=kind, attributes=dict(attributes or {})

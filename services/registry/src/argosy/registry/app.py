@@ -7,7 +7,11 @@ import logging
 
 import grpc
 from argosy.api import subjects
-from argosy.api.registry.v1 import registry_pb2_grpc
+from argosy.api.registry.v1 import (
+    accounts_pb2_grpc,
+    registry_pb2_grpc,
+    usage_reports_pb2_grpc,
+)
 from argosy.kit import rpc_server
 from argosy.kit.bus import Bus
 from argosy.kit.db import Database
@@ -20,18 +24,33 @@ from argosy.registry.blobs.staging import Staging
 from argosy.registry.intake.adapter_judge import AdapterLimits
 from argosy.registry.intake.catalog_file import read_catalog_file
 from argosy.registry.intake.file_judge import FileLimits
+from argosy.registry.intake.price_entries import model_prices, pool_prices
 from argosy.registry.metrics import Metrics
+from argosy.registry.rpc.accounts import AccountServicer
+from argosy.registry.rpc.accounts_budgets import BudgetServicer
+from argosy.registry.rpc.accounts_people import PeopleServicer
 from argosy.registry.rpc.catalog import CatalogServicer
 from argosy.registry.rpc.files import FileServicer
 from argosy.registry.rpc.translate import Translator
 from argosy.registry.rpc.usage import UsageServicer
+from argosy.registry.rpc.usage_reports import UsageReportServicer
 from argosy.registry.settings import RegistrySettings
 from argosy.registry.usecases import ledger, sweep
+from argosy.registry.usecases.accounts import Projects, ServiceAccounts
+from argosy.registry.usecases.accounts_audit import AuditLog
+from argosy.registry.usecases.accounts_budgets import ModelRules, Money
+from argosy.registry.usecases.accounts_desk import Desk
+from argosy.registry.usecases.accounts_keys import Keys
+from argosy.registry.usecases.accounts_people import Invites, Members, Users
+from argosy.registry.usecases.accounts_spend import SpendWatch
 from argosy.registry.usecases.files import Files
 from argosy.registry.usecases.models import Models
 from argosy.registry.usecases.publish_adapter import PublishAdapter
 from argosy.registry.usecases.seed import Seed
 from argosy.registry.usecases.upload_file import UploadFile
+from argosy.registry.usecases.usage_costs import UsageCosts
+from argosy.registry.usecases.usage_prices import Prices
+from argosy.registry.usecases.usage_reports import UsageReports
 from argosy.registry.usecases.watch import Feed, Watch
 
 _log = logging.getLogger(__name__)
@@ -40,6 +59,10 @@ SERVICES = (
     "argosy.api.registry.v1.CatalogService",
     "argosy.api.registry.v1.FileService",
     "argosy.api.registry.v1.UsageService",
+    "argosy.api.registry.v1.UsageReportService",
+    "argosy.api.registry.v1.AccountService",
+    "argosy.api.registry.v1.PeopleService",
+    "argosy.api.registry.v1.BudgetService",
 )
 
 
@@ -61,7 +84,8 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     runtime.health.check("stream", bus.durable)
     await _until_reachable(database)
     await database.migrate("argosy.registry.store.migrations")
-    seed = Seed(database, clock, settings.key_pepper.get_secret_value().encode())
+    pepper = settings.key_pepper.get_secret_value().encode()
+    seed = Seed(database, clock, pepper)
     await seed(catalog, settings.bootstrap_key.get_secret_value())
 
     outbox = Outbox(database, bus, runtime.metrics)
@@ -74,19 +98,37 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     )
     models = Models(database, folders, outbox, feed, clock)
     book = ledger.Ledger(database, metrics)
+    reports = UsageReportServicer(
+        UsageReports(database, clock), UsageCosts(database, clock, catalog.organization.currency)
+    )
     sweeper = sweep.Sweep(
         database, blobs, folders, outbox, clock, settings.orphan_grace_seconds, metrics
     )
+    desk = Desk(database, feed, clock)
+    keys = Keys(desk, pepper)
+    accounts = AccountServicer(Projects(desk), ServiceAccounts(desk), keys)
+    people = PeopleServicer(Users(desk), Members(desk), Invites(desk), AuditLog(desk))
+    budgets = BudgetServicer(ModelRules(desk), Money(desk))
+    spend = SpendWatch(desk)
     engine_keys = {p.name: p.engine_key.get_secret_value() for p in catalog.pool}
-    translator = Translator(folders, engine_keys)
+    prices = Prices(database, feed, clock, model_prices(catalog.price), pool_prices(catalog.price))
+    await prices.seed()
+    translator = Translator(folders, engine_keys, prices)
 
     runtime.background(outbox.run(), "outbox")
     runtime.background(feed.run(), "catalogue feed")
     runtime.background(
-        bus.consume(ledger.CONSUMER, [subjects.USAGE_RECORDED], book.record), "ledger"
+        bus.consume_batches(ledger.CONSUMER, [subjects.USAGE_RECORDED], book.record), "ledger"
     )
+    runtime.background(prices.run(), "prices")
     runtime.background(
         sweep.repeat(sweeper.expire, settings.sweep_seconds, "expiry of files"), "expiry"
+    )
+    runtime.background(
+        sweep.repeat(keys.expire, settings.key_expiry_seconds, "expiry of keys"), "key expiry"
+    )
+    runtime.background(
+        sweep.repeat(spend.look, settings.spend_seconds, "spend limits"), "spend limits"
     )
     runtime.background(
         sweep.repeat(sweeper.collect, settings.collect_seconds, "collection of leftovers"),
@@ -113,6 +155,10 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         registry_pb2_grpc.add_CatalogServiceServicer_to_server(catalog_servicer, server)
         registry_pb2_grpc.add_FileServiceServicer_to_server(file_servicer, server)
         registry_pb2_grpc.add_UsageServiceServicer_to_server(UsageServicer(book), server)
+        usage_reports_pb2_grpc.add_UsageReportServiceServicer_to_server(reports, server)
+        accounts_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
+        accounts_pb2_grpc.add_PeopleServiceServicer_to_server(people, server)
+        accounts_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
 
     await runtime.enter(rpc_server.serving(settings, runtime.health, register, SERVICES))
 

@@ -42,6 +42,12 @@ class RegistrySettings(DatabaseSettings):
     watch_heartbeat_seconds: float = Field(
         default=5.0, gt=0, description="How often a watcher hears that nothing changed."
     )
+    key_expiry_seconds: float = Field(
+        default=1.0, gt=0, description="How often keys are ended that are past their end."
+    )
+    spend_seconds: float = Field(
+        default=15.0, gt=0, description="How often projects are held to their money of the month."
+    )
     sweep_seconds: float = Field(
         default=60.0, gt=0, description="How often expired files are deleted."
     )

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from argosy.gateway.engines.dialects.base import Dialect
 from argosy.gateway.engines.dialects.openai import OpenAI
+from argosy.gateway.engines.dialects.tgi import TGI
 from argosy.gateway.engines.dialects.vllm import VLLM
 
 
 def by_name(engine: str) -> Dialect:
     """Return the dialect of a pool's `engine` setting; unknown ones speak plain OpenAI."""
-    return VLLM() if engine == "vllm" else OpenAI()
+    if engine == "vllm":
+        return VLLM()
+    return TGI() if engine == "tgi" else OpenAI()

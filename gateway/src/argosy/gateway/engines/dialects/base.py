@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -25,6 +26,33 @@ class Gauges:
     kv_cache_usage: float = 0.0
     # Changes when the engine was started anew; None if it does not tell.
     start_time: float | None = None
+    # Adapters that it can run at once; 0 if it does not tell.
+    max_loras: int = 0
+    # Adapters of requests that run or wait there.
+    active_adapters: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What an engine says of itself. `context_length` is in tokens; 0 if it does not tell.
+
+    `serves` are the names that a request may give; None if it takes any name. `names` are for
+    people.
+    """
+
+    names: tuple[str, ...] = ()
+    serves: frozenset[str] | None = None
+    context_length: int = 0
+
+
+class Translator(Protocol):
+    """Turns the body of one answer into OpenAI's form as it arrives."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes; return what can be passed on, which may be nothing."""
+
+    def end(self) -> bytes:
+        """The engine's body is complete; return the rest."""
 
 
 class EngineMessage(msgspec.Struct):
@@ -74,8 +102,33 @@ class Dialect(Protocol):
     def adapters(self) -> Adapters | None:
         """How adapters are handled, or None if it cannot load them while it runs."""
 
+    @property
+    def salts_cache(self) -> bool:
+        """Whether its prefix cache keeps apart prompts with different `cache_salt`."""
+
     def gauges(self, body: bytes) -> Gauges:
         """Read the answer to `metrics`."""
+
+    @property
+    def card(self) -> Call | None:
+        """The call that tells what the engine serves, or None if it does not tell."""
+
+    def read_card(self, body: bytes) -> Card | None:
+        """Read the answer to `card`; None if it cannot be read."""
+
+    def call(self, path: str, body: bytes, *, stream: bool) -> Call:
+        """Return the engine's own form of a request that a client made of `path`.
+
+        Raises InvalidRequest for what the engine has no form for.
+        """
+
+    def translator(
+        self, path: str, body: bytes, headers: Mapping[bytes, bytes], *, stream: bool
+    ) -> Translator | None:
+        """Return what makes the answer OpenAI's, or None if it is so already.
+
+        `body` is the client's request; `headers` are the answer's, names in lower case.
+        """
 
 
 class _ErrorBody(msgspec.Struct):

@@ -9,10 +9,12 @@ grows without bound unless someone unloads.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-from argosy.gateway.engines.dialects.base import Call, Gauges, engine_message
+from argosy.gateway.engines.dialects.base import Call, Card, Gauges, engine_message
+from argosy.gateway.engines.dialects.openai import ListedModel, base_models
 
 _GAUGE: Final = re.compile(
     rb"^(vllm:num_requests_running|vllm:num_requests_waiting|vllm:kv_cache_usage_perc"
@@ -20,14 +22,15 @@ _GAUGE: Final = re.compile(
     re.MULTILINE,
 )
 
-
-class _Card(msgspec.Struct):
-    id: str
-    parent: str | None = None
+# Each set of labels is a series of its own and stays; the value is when it held, in Unix time.
+_LORA_INFO: Final = re.compile(
+    rb"^vllm:lora_requests_info\{([^}\n]*)\} ([0-9.eE+-]+)\s*$", re.MULTILINE
+)
+_LABEL: Final = re.compile(rb'(\w+)="([^"]*)"')
 
 
 class _Cards(msgspec.Struct):
-    data: list[_Card]
+    data: list[ListedModel]
 
 
 class VLLMAdapters:
@@ -59,6 +62,8 @@ class VLLM:
     name = "vllm"
     health = Call("GET", "/health")
     metrics = Call("GET", "/metrics")
+    card = Call("GET", "/v1/models")
+    salts_cache = True
 
     def __init__(self) -> None:
         self.adapters = VLLMAdapters()
@@ -68,10 +73,46 @@ class VLLM:
         for name, value in _GAUGE.findall(body):
             # One line for each data-parallel engine core: work adds up, so do caches.
             sums[name] = sums.get(name, 0.0) + float(value)
+        max_loras, active = _adapters(body)
         cores = max(1, len(re.findall(rb"^vllm:kv_cache_usage_perc[{ ]", body, re.MULTILINE)))
         return Gauges(
             running=int(sums.get(b"vllm:num_requests_running", 0)),
             waiting=int(sums.get(b"vllm:num_requests_waiting", 0)),
             kv_cache_usage=sums.get(b"vllm:kv_cache_usage_perc", 0.0) / cores,
             start_time=sums.get(b"process_start_time_seconds"),
+            max_loras=max_loras,
+            active_adapters=active,
         )
+
+    def read_card(self, body: bytes) -> Card | None:
+        models = base_models(body)
+        if models is None:
+            return None
+        names = tuple(model.id for model in models)
+        lengths = [model.max_model_len or 0 for model in models]
+        # Another name is answered with 404.
+        return Card(names, frozenset(names), max(lengths, default=0))
+
+    def call(self, path: str, body: bytes, *, stream: bool) -> Call:
+        return Call("POST", path, body)
+
+    def translator(
+        self, path: str, body: bytes, headers: Mapping[bytes, bytes], *, stream: bool
+    ) -> None:
+        return None
+
+
+def _adapters(body: bytes) -> tuple[int, frozenset[str]]:
+    """Return the number of slots and the adapters in use, 0 and none before the first one."""
+    series = max(_LORA_INFO.findall(body), key=lambda found: float(found[1]), default=None)
+    if series is None:
+        return 0, frozenset()
+    labels = dict(_LABEL.findall(series[0]))
+    names = b",".join(
+        labels.get(key, b"") for key in (b"running_lora_adapters", b"waiting_lora_adapters")
+    )
+    slots = labels.get(b"max_lora", b"")
+    return (
+        int(slots) if slots.isdigit() else 0,
+        frozenset(name for name in names.decode("utf-8", "replace").split(",") if name),
+    )

@@ -257,6 +257,8 @@ class UsageRecorded(_message.Message):
     ESTIMATED_FIELD_NUMBER: _builtins.int
     DURATION_MS_FIELD_NUMBER: _builtins.int
     FIRST_TOKEN_MS_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
     key_id: _builtins.str
     model: _builtins.str
     request_id: _builtins.str
@@ -272,6 +274,10 @@ class UsageRecorded(_message.Message):
     """True where the engine died or was aborted before it told the count."""
     duration_ms: _builtins.int
     first_token_ms: _builtins.int
+    user_id: _builtins.str
+    """The member that the key belongs to; empty if none."""
+    batch: _builtins.bool
+    """True for work that was handed in as a batch."""
     def __init__(
         self,
         *,
@@ -287,10 +293,12 @@ class UsageRecorded(_message.Message):
         estimated: _builtins.bool = ...,
         duration_ms: _builtins.int = ...,
         first_token_ms: _builtins.int = ...,
+        user_id: _builtins.str = ...,
+        batch: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_input_tokens", b"cached_input_tokens", "duration_ms", b"duration_ms", "estimated", b"estimated", "first_token_ms", b"first_token_ms", "input_tokens", b"input_tokens", "key_id", b"key_id", "model", b"model", "operation", b"operation", "outcome", b"outcome", "output_tokens", b"output_tokens", "request_id", b"request_id", "training_tokens", b"training_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cached_input_tokens", b"cached_input_tokens", "duration_ms", b"duration_ms", "estimated", b"estimated", "first_token_ms", b"first_token_ms", "input_tokens", b"input_tokens", "key_id", b"key_id", "model", b"model", "operation", b"operation", "outcome", b"outcome", "output_tokens", b"output_tokens", "request_id", b"request_id", "training_tokens", b"training_tokens", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

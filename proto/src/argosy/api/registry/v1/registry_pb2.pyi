@@ -21,6 +21,46 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _AdminRole:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AdminRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AdminRole.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ADMIN_ROLE_UNSPECIFIED: _AdminRole.ValueType  # 0
+    ADMIN_ROLE_READER: _AdminRole.ValueType  # 1
+    """Sees everything in the admin API, changes nothing."""
+    ADMIN_ROLE_OWNER: _AdminRole.ValueType  # 2
+
+class AdminRole(_AdminRole, metaclass=_AdminRoleEnumTypeWrapper): ...
+
+ADMIN_ROLE_UNSPECIFIED: AdminRole.ValueType  # 0
+ADMIN_ROLE_READER: AdminRole.ValueType  # 1
+"""Sees everything in the admin API, changes nothing."""
+ADMIN_ROLE_OWNER: AdminRole.ValueType  # 2
+Global___AdminRole: _TypeAlias = AdminRole  # noqa: Y015
+
+class _ModelAccessMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ModelAccessModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelAccessMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MODEL_ACCESS_MODE_UNSPECIFIED: _ModelAccessMode.ValueType  # 0
+    MODEL_ACCESS_MODE_ALLOW_LIST: _ModelAccessMode.ValueType  # 1
+    """Only those listed."""
+    MODEL_ACCESS_MODE_DENY_LIST: _ModelAccessMode.ValueType  # 2
+    """All but those listed."""
+
+class ModelAccessMode(_ModelAccessMode, metaclass=_ModelAccessModeEnumTypeWrapper): ...
+
+MODEL_ACCESS_MODE_UNSPECIFIED: ModelAccessMode.ValueType  # 0
+MODEL_ACCESS_MODE_ALLOW_LIST: ModelAccessMode.ValueType  # 1
+"""Only those listed."""
+MODEL_ACCESS_MODE_DENY_LIST: ModelAccessMode.ValueType  # 2
+"""All but those listed."""
+Global___ModelAccessMode: _TypeAlias = ModelAccessMode  # noqa: Y015
+
 class _Priority:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -102,6 +142,10 @@ class Key(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     ADMIN_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    ADMIN_ROLE_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     digest: _builtins.bytes
     """HMAC-SHA256(pepper, secret), 32 bytes."""
@@ -111,8 +155,17 @@ class Key(_message.Message):
     """What its requests are when they name no `service_tier`."""
     admin: _builtins.bool
     """May see how requests are routed."""
+    admin_role: Global___AdminRole.ValueType
+    """What it may do in the admin API. A key with a role and no project can do nothing else."""
+    user_id: _builtins.str
+    """Whose it is: a person, or a service account of the project."""
+    service_account_id: _builtins.str
     @_builtins.property
     def limits(self) -> Global___Limits: ...
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ends by itself; unset if it does not."""
+
     def __init__(
         self,
         *,
@@ -123,10 +176,14 @@ class Key(_message.Message):
         limits: Global___Limits | None = ...,
         priority: Global___Priority.ValueType = ...,
         admin: _builtins.bool = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        admin_role: Global___AdminRole.ValueType = ...,
+        user_id: _builtins.str = ...,
+        service_account_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin", b"admin", "digest", b"digest", "id", b"id", "limits", b"limits", "name", b"name", "priority", b"priority", "project_id", b"project_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin", b"admin", "admin_role", b"admin_role", "digest", b"digest", "expires_at", b"expires_at", "id", b"id", "limits", b"limits", "name", b"name", "priority", b"priority", "project_id", b"project_id", "service_account_id", b"service_account_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,20 +193,54 @@ Global___Key: _TypeAlias = Key  # noqa: Y015
 class Project(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ModelLimitsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___Limits: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___Limits | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     ORGANIZATION_SLUG_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    MODEL_LIMITS_FIELD_NUMBER: _builtins.int
+    MODEL_ACCESS_FIELD_NUMBER: _builtins.int
+    SPEND_EXHAUSTED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     organization_slug: _builtins.str
     """Short name used inside `ft:` model ids."""
     share: _builtins.float
     """Its part of a busy pool, relative to other projects; 0 counts as 1."""
+    spend_exhausted: _builtins.bool
+    """The month's money is used up: nothing that costs is served."""
     @_builtins.property
     def limits(self) -> Global___Limits:
         """Hold for all keys of the project together, beside each key's own."""
+
+    @_builtins.property
+    def model_limits(self) -> _containers.MessageMap[_builtins.str, Global___Limits]:
+        """Limits for single models, by model id, beside those of the project."""
+
+    @_builtins.property
+    def model_access(self) -> Global___ModelAccess:
+        """Unset: every model that is shared or the project's own."""
 
     def __init__(
         self,
@@ -159,14 +250,42 @@ class Project(_message.Message):
         organization_slug: _builtins.str = ...,
         limits: Global___Limits | None = ...,
         share: _builtins.float = ...,
+        model_limits: _abc.Mapping[_builtins.str, Global___Limits] | None = ...,
+        model_access: Global___ModelAccess | None = ...,
+        spend_exhausted: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "model_access", b"model_access"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limits", b"limits", "name", b"name", "organization_slug", b"organization_slug", "share", b"share"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limits", b"limits", "model_access", b"model_access", "model_limits", b"model_limits", "name", b"name", "organization_slug", b"organization_slug", "share", b"share", "spend_exhausted", b"spend_exhausted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Project: _TypeAlias = Project  # noqa: Y015
+
+@_typing.final
+class ModelAccess(_message.Message):
+    """Which models a project may name."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    MODEL_IDS_FIELD_NUMBER: _builtins.int
+    mode: Global___ModelAccessMode.ValueType
+    @_builtins.property
+    def model_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        mode: Global___ModelAccessMode.ValueType = ...,
+        model_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "model_ids", b"model_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelAccess: _TypeAlias = ModelAccess  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
@@ -1037,6 +1156,8 @@ class UsageEntry(_message.Message):
     ESTIMATED_FIELD_NUMBER: _builtins.int
     DURATION_MS_FIELD_NUMBER: _builtins.int
     FIRST_TOKEN_MS_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     project_id: _builtins.str
     key_id: _builtins.str
@@ -1051,6 +1172,8 @@ class UsageEntry(_message.Message):
     estimated: _builtins.bool
     duration_ms: _builtins.int
     first_token_ms: _builtins.int
+    user_id: _builtins.str
+    batch: _builtins.bool
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -1071,10 +1194,12 @@ class UsageEntry(_message.Message):
         estimated: _builtins.bool = ...,
         duration_ms: _builtins.int = ...,
         first_token_ms: _builtins.int = ...,
+        user_id: _builtins.str = ...,
+        batch: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_input_tokens", b"cached_input_tokens", "duration_ms", b"duration_ms", "estimated", b"estimated", "first_token_ms", b"first_token_ms", "id", b"id", "input_tokens", b"input_tokens", "key_id", b"key_id", "model", b"model", "occurred_at", b"occurred_at", "operation", b"operation", "outcome", b"outcome", "output_tokens", b"output_tokens", "project_id", b"project_id", "request_id", b"request_id", "training_tokens", b"training_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "cached_input_tokens", b"cached_input_tokens", "duration_ms", b"duration_ms", "estimated", b"estimated", "first_token_ms", b"first_token_ms", "id", b"id", "input_tokens", b"input_tokens", "key_id", b"key_id", "model", b"model", "occurred_at", b"occurred_at", "operation", b"operation", "outcome", b"outcome", "output_tokens", b"output_tokens", "project_id", b"project_id", "request_id", b"request_id", "training_tokens", b"training_tokens", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from argosy.registry.domain.accounts_budgets import NO_BUDGET, Budget
+from argosy.registry.domain.limits import NO_LIMITS, Limits
 
 
 class EntryKind(StrEnum):
@@ -13,6 +17,7 @@ class EntryKind(StrEnum):
     PROJECT = "project"
     MODEL = "model"
     POOL = "pool"
+    ROUTE = "route"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,15 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project with the slug of its organisation."""
+    """A project with the slug of its organisation; `share` is its part of a busy pool."""
 
     id: str
     name: str
     organization_id: str
     organization_slug: str
+    limits: Limits = NO_LIMITS
+    share: float = 1.0
+    budget: Budget = NO_BUDGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,19 @@ class Pool:
     """Replicas that serve the same base models. `replicas` are base URLs without `/v1`.
 
     `engine_key_digest` only tells that the engines' secret changed; the secret stays in the
-    process that read it from the catalogue file.
+    process that read it from the catalogue file. Numbers of 0 leave it to the gateway's settings.
     """
 
     name: str
     engine: str
     replicas: tuple[str, ...]
     engine_key_digest: bytes
+    concurrency: int = 0
+    queue: int = 0
+    queue_seconds: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    max_loras: int = 0
+    max_cpu_loras: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+TRAINING: Final = "training"
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """`id` is the event's. Tokens are counts, times are milliseconds.
 
-    `estimated` marks counts that no engine confirmed.
+    `estimated` marks counts that no engine confirmed. `user_id` is empty for a key of nobody.
     """
 
     id: str
@@ -28,3 +31,13 @@ class Usage:
     estimated: bool
     duration_ms: int
     first_token_ms: int
+    user_id: str = ""
+    batch: bool = False
+
+    @property
+    def worked(self) -> bool:
+        """Whether an engine worked on it: a request that was refused is no model request."""
+        return (
+            self.outcome == "ok"
+            or self.input_tokens + self.output_tokens + (self.training_tokens) > 0
+        )

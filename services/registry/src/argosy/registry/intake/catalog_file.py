@@ -9,10 +9,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
+from argosy.registry.domain.limits import Priority
+from argosy.registry.intake.limit_entries import LimitFields, RouteEntry, check_routes
+from argosy.registry.intake.price_entries import PriceEntry, check_prices
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 _Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,95}$")]
 _Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+_Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 _Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/[^\s]*)?$")]
 
 DEFAULT_PROJECT = "proj_default"
@@ -24,26 +28,33 @@ class _Entry(BaseModel):
 
 
 class OrganizationEntry(_Entry):
-    """`[organization]`: `slug` is the `<org>` in `ft:` names."""
+    """`[organization]`: `slug` is the `<org>` in `ft:` names, `currency` that of all prices."""
 
     id: _Id = "org-argosy"
     slug: _Slug = "argosy"
+    currency: Annotated[str, Field(pattern=r"^[a-z]{3}$")] = "usd"
 
 
-class ProjectEntry(_Entry):
-    """`[project]`, or several `[[project]]`."""
+class ProjectEntry(LimitFields):
+    """`[project]`, or several `[[project]]`; `share` is its part of a busy pool."""
 
     id: _Id
     name: str
+    share: float = Field(default=1.0, ge=0.001, le=1000)
 
 
-class KeyEntry(_Entry):
-    """`[[key]]`: a key known from the start. The secret is hashed and forgotten."""
+class KeyEntry(LimitFields):
+    """`[[key]]`: a key known from the start. The secret is hashed and forgotten.
+
+    `admin` lets it use the admin API as an owner and see how requests are routed.
+    """
 
     id: _Id
     project_id: _Id = DEFAULT_PROJECT
     name: str = ""
     secret: SecretStr = Field(min_length=16)
+    priority: Priority = Priority.DEFAULT
+    admin: bool = False
 
 
 class PoolEntry(_Entry):
@@ -53,6 +64,12 @@ class PoolEntry(_Entry):
     engine: Literal["vllm", "tgi", "openai"]
     replicas: tuple[_Url, ...]
     engine_key: SecretStr = SecretStr("")
+    concurrency: _Count = 0
+    queue: _Count = 0
+    queue_seconds: float = Field(default=0.0, ge=0, le=86_400)
+    weights: dict[str, Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]] = {}
+    max_loras: _Count = 0
+    max_cpu_loras: _Count = 0
 
 
 class ModelEntry(_Entry):
@@ -83,6 +100,8 @@ class CatalogFile(_Entry):
     key: tuple[KeyEntry, ...] = ()
     pool: tuple[PoolEntry, ...] = ()
     model: tuple[ModelEntry, ...] = ()
+    route: tuple[RouteEntry, ...] = ()
+    price: tuple[PriceEntry, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -105,7 +124,9 @@ class CatalogFile(_Entry):
         for model in self.model:
             if model.pool and model.pool not in pools:
                 raise ValueError(f"model {model.id} names pool {model.pool}, which has no [[pool]]")
+        check_prices(self.price, pools)
         projects = {p.id for p in self.project}
+        check_routes(self.route, projects)
         for key in self.key:
             if key.project_id not in projects:
                 raise ValueError(f"key {key.id} names a project that has no [[project]]")

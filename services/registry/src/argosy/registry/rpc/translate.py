@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
 from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.registry.blobs.contract import AdapterStore
+from argosy.registry.domain.accounts_budgets import AccessMode, ModelAccess
 from argosy.registry.domain.catalog import EntryKind, Pool, Project
 from argosy.registry.domain.files import File
-from argosy.registry.domain.keys import Key
+from argosy.registry.domain.keys import AdminRole, Key
+from argosy.registry.domain.limits import NO_LIMITS, Limits, Priority
 from argosy.registry.domain.models import CatalogModel, ModelKind, ServedAdapter
+from argosy.registry.domain.prices import EVERY_MODEL, ModelPrice
+from argosy.registry.domain.routes import Route
 from argosy.registry.domain.usage import Usage
+from argosy.registry.usecases.usage_prices import Prices
 from argosy.registry.usecases.watch import Update
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -24,11 +29,27 @@ _MODEL_KINDS: Final = {
     ModelKind.CHECKPOINT: pb.MODEL_KIND_CHECKPOINT,
 }
 MODEL_KIND_FROM_PROTO: Final = {v: k for k, v in _MODEL_KINDS.items()}
+ADMIN_ROLES: Final = {
+    AdminRole.NONE: pb.ADMIN_ROLE_UNSPECIFIED,
+    AdminRole.READER: pb.ADMIN_ROLE_READER,
+    AdminRole.OWNER: pb.ADMIN_ROLE_OWNER,
+}
+PRIORITIES: Final = {
+    Priority.BATCH: pb.PRIORITY_BATCH,
+    Priority.FLEX: pb.PRIORITY_FLEX,
+    Priority.DEFAULT: pb.PRIORITY_DEFAULT,
+    Priority.HIGH: pb.PRIORITY_HIGH,
+}
+ACCESS_MODES: Final = {
+    AccessMode.ALLOW_LIST: pb.MODEL_ACCESS_MODE_ALLOW_LIST,
+    AccessMode.DENY_LIST: pb.MODEL_ACCESS_MODE_DENY_LIST,
+}
 _ENTRY_KINDS: Final = {
     EntryKind.KEY: pb.ENTRY_KIND_KEY,
     EntryKind.PROJECT: pb.ENTRY_KIND_PROJECT,
     EntryKind.MODEL: pb.ENTRY_KIND_MODEL,
     EntryKind.POOL: pb.ENTRY_KIND_POOL,
+    EntryKind.ROUTE: pb.ENTRY_KIND_ROUTE,
 }
 
 
@@ -38,6 +59,7 @@ class Translator:
 
     adapters: AdapterStore
     engine_keys: Mapping[str, str]
+    prices: Prices
 
     def update(self, update: Update) -> pb.WatchResponse:
         """Return the message of one step of a watch."""
@@ -47,11 +69,13 @@ class Translator:
             answer.removal.kind = _ENTRY_KINDS[update.removal.kind]
             answer.removal.id = update.removal.id
         elif isinstance(entry, Key):
-            answer.key.CopyFrom(_key(entry))
+            answer.key.CopyFrom(key(entry))
         elif isinstance(entry, Project):
-            answer.project.CopyFrom(_project(entry))
+            answer.project.CopyFrom(project(entry))
         elif isinstance(entry, Pool):
             answer.pool.CopyFrom(self._pool(entry))
+        elif isinstance(entry, Route):
+            answer.route.CopyFrom(_route(entry))
         elif entry is not None:
             answer.model.CopyFrom(self.model(entry))
         elif update.synced:
@@ -64,6 +88,7 @@ class Translator:
         """Return a model's message."""
         if isinstance(model, CatalogModel):
             return pb.Model(
+                price=_price(self.prices.today(model.id, EVERY_MODEL)),
                 id=model.id,
                 kind=_MODEL_KINDS[model.kind],
                 owned_by=model.owned_by,
@@ -76,6 +101,7 @@ class Translator:
             )
         adapter = model.adapter
         return pb.Model(
+            price=_price(self.prices.today(adapter.id)),
             id=adapter.id,
             kind=_MODEL_KINDS[adapter.kind],
             project_id=adapter.project_id,
@@ -97,15 +123,76 @@ class Translator:
             engine=pool.engine,
             replicas=pool.replicas,
             engine_key=self.engine_keys.get(pool.name, ""),
+            concurrency=pool.concurrency,
+            queue=pool.queue,
+            queue_seconds=pool.queue_seconds,
+            weights=pool.weights,
+            max_loras=pool.max_loras,
+            max_cpu_loras=pool.max_cpu_loras,
         )
 
 
-def _key(key: Key) -> pb.Key:
-    return pb.Key(id=key.id, digest=key.digest, project_id=key.project_id, name=key.name)
+def _price(price: ModelPrice | None) -> pb.Price | None:
+    if price is None:
+        return None
+    return pb.Price(input=price.input, cached_input=price.cached_input, output=price.output)
 
 
-def _project(project: Project) -> pb.Project:
-    return pb.Project(id=project.id, name=project.name, organization_slug=project.organization_slug)
+def key(key: Key) -> pb.Key:
+    """Return a key's message, as serving needs it."""
+    message = pb.Key(
+        id=key.id,
+        digest=key.digest,
+        project_id=key.project_id,
+        name=key.name,
+        admin_role=ADMIN_ROLES[key.admin_role],
+        user_id=key.user_id,
+        service_account_id=key.service_account_id,
+        limits=limits(key.limits),
+        priority=PRIORITIES[key.priority],
+        admin=key.admin_role is not AdminRole.NONE,
+    )
+    if key.expires_at is not None:
+        message.expires_at.CopyFrom(timestamp(key.expires_at))
+    return message
+
+
+def project(project: Project) -> pb.Project:
+    """Return a project's message, as serving needs it."""
+    return pb.Project(
+        id=project.id,
+        name=project.name,
+        organization_slug=project.organization_slug,
+        limits=limits(project.limits),
+        share=project.share,
+        model_limits={
+            name: pb.Limits(**asdict(of_model))
+            for name, of_model in project.budget.model_limits.items()
+        },
+        model_access=access(project.budget.access),
+        spend_exhausted=project.budget.spend_exhausted,
+    )
+
+
+def access(value: ModelAccess | None) -> pb.ModelAccess | None:
+    """Return the message of which models a project may name; None for all."""
+    if value is None:
+        return None
+    return pb.ModelAccess(mode=ACCESS_MODES[value.mode], model_ids=value.model_ids)
+
+
+def limits(limits: Limits) -> pb.Limits | None:
+    """Return the message of limits, None where there are none."""
+    return None if limits == NO_LIMITS else pb.Limits(**asdict(limits))
+
+
+def _route(route: Route) -> pb.Route:
+    return pb.Route(
+        name=route.name,
+        project_id=route.project_id,
+        targets=[pb.RouteTarget(model_id=t.model_id, weight=t.weight) for t in route.targets],
+        fallbacks=route.fallbacks,
+    )
 
 
 def file(file: File) -> pb.File:
@@ -144,6 +231,8 @@ def usage(use: Usage) -> pb.UsageEntry:
         estimated=use.estimated,
         duration_ms=use.duration_ms,
         first_token_ms=use.first_token_ms,
+        user_id=use.user_id,
+        batch=use.batch,
     )
 
 

@@ -59,6 +59,16 @@ async def ids_on(connection: AsyncConnection, bases: Sequence[str]) -> list[str]
     return list(rows)
 
 
+async def ids_of_project(connection: AsyncConnection, project_id: str) -> list[str]:
+    """Return the ids of a project's adapters that are not deleted."""
+    rows = await connection.scalars(
+        sa.select(adapter.c.id).where(
+            adapter.c.project_id == project_id, adapter.c.deleted_at.is_(None)
+        )
+    )
+    return list(rows)
+
+
 async def mark_deleted(connection: AsyncConnection, model_id: str, now: datetime) -> None:
     """Mark an adapter as deleted."""
     await connection.execute(

@@ -1,15 +1,15 @@
-"""Organisations, projects, keys, pools and base models: what the catalogue file seeds."""
+"""Organisations, projects, pools and base models: what the catalogue file seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import sqlalchemy as sa
 from argosy.registry.domain.catalog import Organization, Pool, Project
-from argosy.registry.domain.keys import Key
 from argosy.registry.domain.models import CatalogModel, ModelKind
-from argosy.registry.store.tables import api_key, base_model, organization, pool, project
+from argosy.registry.store.limits import columns as limit_columns
+from argosy.registry.store.limits import limits_of
+from argosy.registry.store.tables import base_model, organization, pool, project
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,22 +23,17 @@ async def organizations(connection: AsyncConnection) -> list[Organization]:
 
 
 async def projects(connection: AsyncConnection, ids: Ids = None) -> list[Project]:
-    """Return projects with the slug of their organisation."""
-    query = sa.select(project, organization.c.slug).join(organization)
+    """Return the projects that are not archived, with the slug of their organisation."""
+    query = (
+        sa.select(project, organization.c.slug)
+        .join(organization)
+        .where(project.c.archived_at.is_(None))
+    )
     if ids is not None:
         query = query.where(project.c.id.in_(ids))
     return [
-        Project(r.id, r.name, r.organization_id, r.slug) for r in await connection.execute(query)
-    ]
-
-
-async def keys(connection: AsyncConnection, ids: Ids = None) -> list[Key]:
-    """Return keys; the secrets are nowhere."""
-    query = sa.select(api_key)
-    if ids is not None:
-        query = query.where(api_key.c.id.in_(ids))
-    return [
-        Key(r.id, r.digest, r.prefix, r.project_id, r.name) for r in await connection.execute(query)
+        Project(r.id, r.name, r.organization_id, r.slug, limits_of(r), r.share)
+        for r in await connection.execute(query)
     ]
 
 
@@ -48,7 +43,18 @@ async def pools(connection: AsyncConnection, ids: Ids = None) -> list[Pool]:
     if ids is not None:
         query = query.where(pool.c.name.in_(ids))
     return [
-        Pool(r.name, r.engine, tuple(r.replicas), r.engine_key_digest)
+        Pool(
+            name=r.name,
+            engine=r.engine,
+            replicas=tuple(r.replicas),
+            engine_key_digest=r.engine_key_digest,
+            concurrency=r.concurrency,
+            queue=r.queue,
+            queue_seconds=r.queue_seconds,
+            weights=r.weights,
+            max_loras=r.max_loras,
+            max_cpu_loras=r.max_cpu_loras,
+        )
         for r in await connection.execute(query)
     ]
 
@@ -86,31 +92,17 @@ async def put_organization(connection: AsyncConnection, value: Organization) -> 
 
 async def put_project(connection: AsyncConnection, value: Project) -> None:
     """Insert or update a project."""
-    columns = {"organization_id": value.organization_id, "name": value.name}
+    columns = {
+        "organization_id": value.organization_id,
+        "name": value.name,
+        "share": value.share,
+        **limit_columns(value.limits),
+    }
     await connection.execute(
         insert(project)
         .values(id=value.id, **columns)
         .on_conflict_do_update(index_elements=[project.c.id], set_=columns)
     )
-
-
-async def add_key(connection: AsyncConnection, value: Key, now: datetime) -> None:
-    """Insert a key."""
-    await connection.execute(
-        api_key.insert().values(
-            id=value.id,
-            digest=value.digest,
-            prefix=value.prefix,
-            project_id=value.project_id,
-            name=value.name,
-            created_at=now,
-        )
-    )
-
-
-async def delete_key(connection: AsyncConnection, key_id: str) -> None:
-    """Remove a key."""
-    await connection.execute(api_key.delete().where(api_key.c.id == key_id))
 
 
 async def put_pool(connection: AsyncConnection, value: Pool) -> None:
@@ -119,6 +111,12 @@ async def put_pool(connection: AsyncConnection, value: Pool) -> None:
         "engine": value.engine,
         "replicas": list(value.replicas),
         "engine_key_digest": value.engine_key_digest,
+        "concurrency": value.concurrency,
+        "queue": value.queue,
+        "queue_seconds": value.queue_seconds,
+        "weights": dict(value.weights),
+        "max_loras": value.max_loras,
+        "max_cpu_loras": value.max_cpu_loras,
     }
     await connection.execute(
         insert(pool)

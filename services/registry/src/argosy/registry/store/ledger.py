@@ -1,21 +1,137 @@
-"""The ledger: one row for each use that an event reported. Rows are added and never changed."""
+"""The ledger: one row for each use that an event reported, and their sums.
+
+Rows are added and never changed; a row and what it adds to the sums commit together. Rows are
+written in one order, so that two writers wait for each other instead of deadlocking.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
 import sqlalchemy as sa
+from argosy.registry.domain.models import ModelKind
 from argosy.registry.domain.paging import Page
-from argosy.registry.domain.usage import Usage
-from argosy.registry.store.tables import usage_event
+from argosy.registry.domain.usage import TRAINING, Usage
+from argosy.registry.store.tables import adapter, api_key, base_model
+from argosy.registry.store.usage_tables import (
+    LINE_FIELDS,
+    SUM_FIELDS,
+    SUMS,
+    usage_event,
+    usage_line,
+)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+# The values of LINE_FIELDS, in their order.
+Line = tuple[str | bool, ...]
 
-async def add(connection: AsyncConnection, value: Usage) -> None:
-    """Insert one use. The caller's inbox row makes sure that it is the first time."""
-    await connection.execute(
-        usage_event.insert().values(
-            {field: getattr(value, field) for field in Usage.__dataclass_fields__}
-        )
+# What serves models that no pool of engines serves.
+_TRAINER: Final = "trainer"
+_EMBEDDER: Final = "embedder"
+
+
+async def add(connection: AsyncConnection, uses: Sequence[Usage]) -> int:
+    """Add the uses that the ledger does not hold yet; return how many those were."""
+    wanted = {use.id: use for use in await _with_owners(connection, uses)}
+    rows = [
+        {field: getattr(wanted[key], field) for field in Usage.__dataclass_fields__}
+        for key in sorted(wanted)
+    ]
+    added = await connection.scalars(
+        insert(usage_event).on_conflict_do_nothing().returning(usage_event.c.id), rows
     )
+    new = [wanted[key] for key in added]
+    if new:
+        await _add_to_sums(connection, new)
+    return len(new)
+
+
+async def _with_owners(connection: AsyncConnection, uses: Sequence[Usage]) -> list[Usage]:
+    """Return the uses with the member that each key belongs to, where the event did not tell."""
+    nameless = {use.key_id for use in uses if not use.user_id}
+    query = sa.select(api_key.c.id, api_key.c.user_id).where(api_key.c.id.in_(nameless))
+    owners = {row.id: row.user_id for row in await connection.execute(query)}
+    return [
+        use if use.user_id else replace(use, user_id=owners.get(use.key_id, "")) for use in uses
+    ]
+
+
+async def _add_to_sums(connection: AsyncConnection, uses: Sequence[Usage]) -> None:
+    places = await _places(connection, {use.model for use in uses})
+    lines = [_line(use, places) for use in uses]
+    numbers = await _numbers(connection, set(lines))
+    for width, table in SUMS.items():
+        totals: dict[tuple[datetime, int], Counter[str]] = {}
+        for use, line in zip(uses, lines, strict=True):
+            at = int(use.occurred_at.timestamp()) // width * width
+            bucket = datetime.fromtimestamp(at, UTC)
+            total = totals.setdefault((bucket, numbers[line]), Counter())
+            total.update(_sum_of(use))
+        statement = insert(table)
+        added = {field: table.c[field] + statement.excluded[field] for field in SUM_FIELDS}
+        await connection.execute(
+            statement.on_conflict_do_update(index_elements=["bucket", "line"], set_=added),
+            [
+                {"bucket": bucket, "line": line, **totals[bucket, line]}
+                for bucket, line in sorted(totals)
+            ],
+        )
+
+
+def _sum_of(use: Usage) -> dict[str, int]:
+    return {
+        "requests": int(use.worked),
+        "estimated_requests": int(use.estimated),
+        "input_tokens": use.input_tokens,
+        "cached_input_tokens": use.cached_input_tokens,
+        "output_tokens": use.output_tokens,
+        "training_tokens": use.training_tokens,
+    }
+
+
+def _line(use: Usage, places: Mapping[str, tuple[str, str]]) -> Line:
+    base, pool = places[use.model]
+    if use.operation == TRAINING:
+        pool = _TRAINER
+    known = {"base": base, "pool": pool}
+    return tuple(known[f] if f in known else getattr(use, f) for f in LINE_FIELDS)
+
+
+async def _places(connection: AsyncConnection, models: set[str]) -> dict[str, tuple[str, str]]:
+    """Return the base model and the pool of each model that the catalogue knows."""
+    tuned = sa.select(adapter.c.id, adapter.c.base).where(adapter.c.id.in_(models))
+    bases: dict[str, str] = {row.id: row.base for row in await connection.execute(tuned)}
+    wanted = models | set(bases.values())
+    query = sa.select(base_model.c.id, base_model.c.pool, base_model.c.kind)
+    pools = {
+        row.id: row.pool or (_EMBEDDER if row.kind == ModelKind.EMBEDDING else "")
+        for row in await connection.execute(query.where(base_model.c.id.in_(wanted)))
+    }
+    named = {model: bases.get(model, model) for model in models}
+    return {model: (base, pools.get(base, "")) for model, base in named.items()}
+
+
+async def _numbers(connection: AsyncConnection, lines: set[Line]) -> dict[Line, int]:
+    """Return the lines' ids; lines that are new are made."""
+    found = await _find(connection, lines)
+    if missing := sorted(lines - found.keys()):
+        await connection.execute(
+            insert(usage_line).on_conflict_do_nothing(),
+            [dict(zip(LINE_FIELDS, line, strict=True)) for line in missing],
+        )
+        found |= await _find(connection, set(missing))
+    return found
+
+
+async def _find(connection: AsyncConnection, lines: set[Line]) -> dict[Line, int]:
+    columns = [usage_line.c[field] for field in LINE_FIELDS]
+    query = sa.select(usage_line.c.id, *columns).where(sa.tuple_(*columns).in_(sorted(lines)))
+    return {tuple(row[1:]): row[0] for row in await connection.execute(query)}
 
 
 async def page(

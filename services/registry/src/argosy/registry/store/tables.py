@@ -6,10 +6,12 @@ can be equal.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from argosy.registry.domain.limits import Limits
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata: Final = sa.MetaData()
 
@@ -18,6 +20,13 @@ _TIME: Final = sa.DateTime(timezone=True)
 
 def _seq() -> sa.Column[int]:
     return sa.Column("seq", sa.BigInteger, sa.Identity(always=True), nullable=False, unique=True)
+
+
+def _limits() -> list[sa.Column[int]]:
+    return [
+        sa.Column(field.name, sa.BigInteger, nullable=False, server_default="0")
+        for field in fields(Limits)
+    ]
 
 
 organization: Final = sa.Table(
@@ -31,8 +40,14 @@ project: Final = sa.Table(
     "project",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
+    _seq(),
     sa.Column("organization_id", sa.Text, sa.ForeignKey("organization.id"), nullable=False),
     sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False, server_default=sa.func.now()),
+    # The row stays when the project is archived: it owns files and usage.
+    sa.Column("archived_at", _TIME),
+    *_limits(),
+    sa.Column("share", sa.Double, nullable=False, server_default="1"),
 )
 
 api_key: Final = sa.Table(
@@ -42,9 +57,24 @@ api_key: Final = sa.Table(
     # HMAC-SHA256(pepper, secret). Neither is in the database.
     sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("prefix", sa.Text, nullable=False),
-    sa.Column("project_id", sa.Text, sa.ForeignKey("project.id"), nullable=False),
+    sa.Column("suffix", sa.Text, nullable=False, server_default=""),
+    # NULL for a key of the admin API alone.
+    sa.Column("project_id", sa.Text, sa.ForeignKey("project.id")),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
+    _seq(),
+    sa.Column("origin", sa.Text, nullable=False, server_default="catalog"),
+    sa.Column("admin_role", sa.Text, nullable=False, server_default=""),
+    # Whose key it was is still asked when its owner is gone: no foreign keys.
+    sa.Column("user_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("service_account_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("expires_at", _TIME),
+    # The row stays when the key is revoked, so that no restart brings it back.
+    sa.Column("deleted_at", _TIME),
+    *_limits(),
+    sa.Column("priority", sa.Text, nullable=False, server_default="default"),
+    sa.Index("ix_api_key_project_id_seq", "project_id", "seq"),
+    sa.Index("ix_api_key_service_account_id", "service_account_id"),
 )
 
 pool: Final = sa.Table(
@@ -55,6 +85,24 @@ pool: Final = sa.Table(
     sa.Column("replicas", ARRAY(sa.Text), nullable=False),
     # Tells that the engines' secret changed; the secret stays in the processes.
     sa.Column("engine_key_digest", sa.LargeBinary, nullable=False),
+    # 0 leaves it to the gateway's settings.
+    sa.Column("concurrency", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("queue", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("queue_seconds", sa.Double, nullable=False, server_default="0"),
+    sa.Column("weights", JSONB, nullable=False, server_default="{}"),
+    sa.Column("max_loras", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("max_cpu_loras", sa.Integer, nullable=False, server_default="0"),
+)
+
+route: Final = sa.Table(
+    "route",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    # Empty for all projects.
+    sa.Column("project_id", sa.Text, nullable=False),
+    # [{"model": id, "weight": number}, …]
+    sa.Column("targets", JSONB, nullable=False),
+    sa.Column("fallbacks", ARRAY(sa.Text), nullable=False),
 )
 
 base_model: Final = sa.Table(
@@ -120,26 +168,4 @@ catalog_change: Final = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("revision", sa.BigInteger, nullable=False, unique=True),
     sa.Column("removed", sa.Boolean, nullable=False),
-)
-
-usage_event: Final = sa.Table(
-    "usage_event",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    _seq(),
-    sa.Column("occurred_at", _TIME, nullable=False),
-    sa.Column("project_id", sa.Text, nullable=False),
-    sa.Column("key_id", sa.Text, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("request_id", sa.Text, nullable=False),
-    sa.Column("operation", sa.Text, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),
-    sa.Column("input_tokens", sa.BigInteger, nullable=False),
-    sa.Column("output_tokens", sa.BigInteger, nullable=False),
-    sa.Column("cached_input_tokens", sa.BigInteger, nullable=False),
-    sa.Column("training_tokens", sa.BigInteger, nullable=False),
-    sa.Column("estimated", sa.Boolean, nullable=False),
-    sa.Column("duration_ms", sa.BigInteger, nullable=False),
-    sa.Column("first_token_ms", sa.BigInteger, nullable=False),
-    sa.Index("ix_usage_event_project_id_seq", "project_id", "seq"),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Final
 
 from argosy.api.events.v1.events_pb2 import Event
-from argosy.kit import outbox
 from argosy.kit.db import Database
 from argosy.kit.errors import NotFound
 from argosy.registry.domain.paging import page
@@ -26,31 +26,15 @@ class Ledger:
         self._database = database
         self._metrics = metrics
 
-    async def record(self, event: Event) -> None:
-        """Count a `usage.recorded` event; a repeat changes nothing."""
-        told = event.usage_recorded
-        use = Usage(
-            id=event.id,
-            occurred_at=event.occurred_at.ToDatetime(tzinfo=UTC),
-            project_id=event.project_id,
-            key_id=told.key_id,
-            model=told.model,
-            request_id=told.request_id,
-            operation=told.operation,
-            outcome=told.outcome,
-            input_tokens=told.input_tokens,
-            output_tokens=told.output_tokens,
-            cached_input_tokens=told.cached_input_tokens,
-            training_tokens=told.training_tokens,
-            estimated=told.estimated,
-            duration_ms=told.duration_ms,
-            first_token_ms=told.first_token_ms,
-        )
+    async def record(self, events: Sequence[Event]) -> None:
+        """Count `usage.recorded` events; a repeat changes nothing.
+
+        The ledger's own rows tell a repeat, however long ago the first time was.
+        """
         async with self._database.begin() as connection:
-            first = await outbox.first_time(connection, CONSUMER, event.id)
-            if first:
-                await ledger.add(connection, use)
-        self._metrics.usage_events.labels("counted" if first else "repeated").inc()
+            added = await ledger.add(connection, [_use(event) for event in events])
+        self._metrics.usage_events.labels("counted").inc(added)
+        self._metrics.usage_events.labels("repeated").inc(len(events) - added)
 
     async def list(
         self, project_id: str, after: str, limit: int, *, ascending: bool
@@ -65,3 +49,26 @@ class Ledger:
         if found is None:
             raise NotFound(f"No such usage entry: {after[:64]}", param="after")
         return found
+
+
+def _use(event: Event) -> Usage:
+    told = event.usage_recorded
+    return Usage(
+        id=event.id,
+        occurred_at=event.occurred_at.ToDatetime(tzinfo=UTC),
+        project_id=event.project_id,
+        key_id=told.key_id,
+        user_id=told.user_id,
+        model=told.model,
+        request_id=told.request_id,
+        operation=told.operation,
+        outcome=told.outcome,
+        batch=told.batch,
+        input_tokens=told.input_tokens,
+        output_tokens=told.output_tokens,
+        cached_input_tokens=told.cached_input_tokens,
+        training_tokens=told.training_tokens,
+        estimated=told.estimated,
+        duration_ms=told.duration_ms,
+        first_token_ms=told.first_token_ms,
+    )

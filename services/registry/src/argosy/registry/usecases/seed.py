@@ -1,9 +1,10 @@
 """Brings the database to what the catalogue file and the bootstrap key say, at each start.
 
-Changes only what differs, and notes only that: a restart without a change wakes no gateway. Keys,
-pools and base models that the file no longer names go; projects stay, since they own files and
-models, but lose their keys. Adapters of a base that goes stay and are not servable until it is
-back.
+Changes only what differs, and notes only that: a restart without a change wakes no gateway. Keys of
+the file, pools and base models that it no longer names go; projects stay, since they own files and
+models. Keys that were made through the API are not the file's and stay; a key that was revoked
+stays revoked, whatever the file says. Adapters of a base that goes stay and are not servable until
+it is back.
 """
 
 from __future__ import annotations
@@ -15,11 +16,20 @@ from typing import Final
 
 from argosy.kit.clock import Clock
 from argosy.kit.db import Database
+from argosy.registry.domain.accounts import OPERATOR_EMAIL, OPERATOR_ID, User
 from argosy.registry.domain.catalog import Change, EntryKind, Organization, Pool, Project
-from argosy.registry.domain.keys import Key, digest, public_prefix
+from argosy.registry.domain.keys import AdminRole, Key, digest, public_prefix
+from argosy.registry.domain.limits import NO_LIMITS
 from argosy.registry.domain.models import CatalogModel, ModelKind
-from argosy.registry.intake.catalog_file import DEFAULT_PROJECT, CatalogFile
-from argosy.registry.store import adapters, catalog, changes
+from argosy.registry.domain.routes import Route
+from argosy.registry.intake.catalog_file import (
+    DEFAULT_PROJECT,
+    CatalogFile,
+    KeyEntry,
+    ProjectEntry,
+)
+from argosy.registry.store import accounts_keys, accounts_people, adapters, catalog, changes, routes
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _log = logging.getLogger(__name__)
@@ -40,10 +50,12 @@ class Seed:
         now = self._clock.now()
         async with self._database.begin() as connection:
             await changes.lock(connection)
+            await _seed_operator(connection, now)
             changed = [
                 *await _seed_projects(connection, file, with_default=bool(bootstrap_key)),
                 *await _seed_pools(connection, self._pools(file)),
                 *await _seed_models(connection, _models(file, now)),
+                *await _seed_routes(connection, [entry.route for entry in file.route]),
                 *await _seed_keys(connection, self._keys(file, bootstrap_key), now),
             ]
             await changes.append(connection, changed)
@@ -53,23 +65,46 @@ class Seed:
     def _pools(self, file: CatalogFile) -> list[Pool]:
         return [
             Pool(
-                p.name,
-                p.engine,
-                p.replicas,
-                digest(self._pepper, p.engine_key.get_secret_value()),
+                name=p.name,
+                engine=p.engine,
+                replicas=p.replicas,
+                engine_key_digest=digest(self._pepper, p.engine_key.get_secret_value()),
+                concurrency=p.concurrency,
+                queue=p.queue,
+                queue_seconds=p.queue_seconds,
+                weights=p.weights,
+                max_loras=p.max_loras,
+                max_cpu_loras=p.max_cpu_loras,
             )
             for p in file.pool
         ]
 
     def _keys(self, file: CatalogFile, bootstrap_key: str) -> list[Key]:
-        secrets = [(k.id, k.project_id, k.name, k.secret.get_secret_value()) for k in file.key]
+        entries = list(file.key)
         # A file may name the bootstrap key itself, with a name or a project of its choice.
-        if bootstrap_key and bootstrap_key not in {s[3] for s in secrets}:
-            secrets.append((BOOTSTRAP_KEY_ID, DEFAULT_PROJECT, "Bootstrap key", bootstrap_key))
-        return [
-            Key(key_id, digest(self._pepper, secret), public_prefix(secret), project_id, name)
-            for key_id, project_id, name, secret in secrets
-        ]
+        if bootstrap_key and bootstrap_key not in {k.secret.get_secret_value() for k in entries}:
+            # Made past the file's rules: they do not hold for what the environment says.
+            bootstrap = KeyEntry.model_construct(
+                id=BOOTSTRAP_KEY_ID, name="Bootstrap key", secret=SecretStr(bootstrap_key)
+            )
+            entries.append(bootstrap)
+        return [self._key(entry, bootstrap_key) for entry in entries]
+
+    def _key(self, entry: KeyEntry, bootstrap_key: str) -> Key:
+        secret = entry.secret.get_secret_value()
+        # The first key is the operator's, who has no other way to make more.
+        admin = entry.admin or secret == bootstrap_key
+        return Key(
+            entry.id,
+            digest(self._pepper, secret),
+            public_prefix(secret),
+            entry.project_id,
+            entry.name,
+            admin_role=AdminRole.OWNER if admin else AdminRole.NONE,
+            user_id=OPERATOR_ID,
+            limits=entry.limits or NO_LIMITS,
+            priority=entry.priority,
+        )
 
 
 def _models(file: CatalogFile, now: datetime) -> list[CatalogModel]:
@@ -88,6 +123,19 @@ def _models(file: CatalogFile, now: datetime) -> list[CatalogModel]:
     ]
 
 
+def _project(entry: ProjectEntry, organization: Organization, before: Project | None) -> Project:
+    """Return what the entry says; where it is silent on limits or share, they stay as they were."""
+    known = before or Project(entry.id, entry.name, organization.id, organization.slug)
+    return Project(
+        entry.id,
+        entry.name,
+        organization.id,
+        organization.slug,
+        entry.limits or known.limits,
+        entry.share if "share" in entry.model_fields_set else known.share,
+    )
+
+
 async def _seed_projects(
     connection: AsyncConnection, file: CatalogFile, *, with_default: bool
 ) -> list[Change]:
@@ -95,12 +143,12 @@ async def _seed_projects(
     organization = Organization(file.organization.id, file.organization.slug)
     if organization not in await catalog.organizations(connection):
         await catalog.put_organization(connection, organization)
-    names = {p.id: p.name for p in file.project}
+    entries = {p.id: p for p in file.project}
     if with_default:
-        names.setdefault(DEFAULT_PROJECT, "Default")
-    for project_id, name in names.items():
-        project = Project(project_id, name, organization.id, organization.slug)
-        if before.get(project_id) != project:
+        entries.setdefault(DEFAULT_PROJECT, ProjectEntry(id=DEFAULT_PROJECT, name="Default"))
+    for entry in entries.values():
+        project = _project(entry, organization, before.get(entry.id))
+        if before.get(entry.id) != project:
             await catalog.put_project(connection, project)
     # Read again: a new slug changes every project of the organisation, named by the file or not.
     after = await catalog.projects(connection)
@@ -117,6 +165,19 @@ async def _seed_pools(connection: AsyncConnection, wanted: list[Pool]) -> list[C
     for name in present:
         await catalog.delete_pool(connection, name)
         changed.append(Change(EntryKind.POOL, name, removed=True))
+    return changed
+
+
+async def _seed_routes(connection: AsyncConnection, wanted: list[Route]) -> list[Change]:
+    present = {r.name: r for r in await routes.routes(connection)}
+    changed = []
+    for route in wanted:
+        if present.pop(route.name, None) != route:
+            await routes.put(connection, route)
+            changed.append(Change(EntryKind.ROUTE, route.name))
+    for name in present:
+        await routes.delete(connection, name)
+        changed.append(Change(EntryKind.ROUTE, name, removed=True))
     return changed
 
 
@@ -137,15 +198,28 @@ async def _seed_models(connection: AsyncConnection, wanted: list[CatalogModel]) 
 
 
 async def _seed_keys(connection: AsyncConnection, wanted: list[Key], now: datetime) -> list[Change]:
-    present = {k.id: k for k in await catalog.keys(connection)}
-    new = [k for k in wanted if present.get(k.id) != k]
-    gone = present.keys() - {k.id for k in wanted}
+    present, revoked = await accounts_keys.seeded(connection)
+    alive = []
+    for key in wanted:
+        if key.digest in revoked:
+            # Whoever revoked it must not find it alive after a restart.
+            _log.warning("the key %s of the catalogue was revoked and stays so", key.id)
+        else:
+            alive.append(key)
+    new = [k for k in alive if present.get(k.id) != k]
+    gone = present.keys() - {k.id for k in alive}
     # All that changes goes first: two keys may have exchanged their secrets.
-    for key_id in {*gone, *(k.id for k in new)}:
-        await catalog.delete_key(connection, key_id)
+    for key_id in {*gone, *(k.id for k in new)} & present.keys():
+        await accounts_keys.remove(connection, key_id)
     for key in new:
-        await catalog.add_key(connection, key, now)
+        await accounts_keys.add(connection, key, now)
     return [
         *(Change(EntryKind.KEY, k.id) for k in new),
         *(Change(EntryKind.KEY, key_id, removed=True) for key_id in sorted(gone)),
     ]
+
+
+async def _seed_operator(connection: AsyncConnection, now: datetime) -> None:
+    """Let there be someone whose the first keys are."""
+    operator = User(OPERATOR_ID, OPERATOR_EMAIL, "Operator", "owner", now)
+    await accounts_people.add_user(connection, operator)

@@ -118,5 +118,5 @@ async def repeat(work: Callable[[], Awaitable[int]], seconds: float, name: str) 
             _log.warning("%s failed, will be tried again: %s", name, type(error).__name__)
         else:
             if count:
-                _log.info("%s removed %d", name, count)
+                _log.info("%s: %d", name, count)
         await asyncio.sleep(seconds)

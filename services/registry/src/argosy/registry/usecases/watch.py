@@ -19,16 +19,31 @@ from argosy.kit.errors import Unavailable
 from argosy.registry.domain.catalog import Change, EntryKind, Pool, Project
 from argosy.registry.domain.keys import Key
 from argosy.registry.domain.models import CatalogModel, ServedAdapter
+from argosy.registry.domain.routes import Route
 from argosy.registry.metrics import Metrics
-from argosy.registry.store import adapters, catalog, changes
+from argosy.registry.store import (
+    accounts_budgets,
+    accounts_keys,
+    adapters,
+    catalog,
+    changes,
+    routes,
+)
 from argosy.registry.store.failures import DATABASE_ERRORS
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _log = logging.getLogger(__name__)
 
 _BATCH: Final = 500
+_REFERRED_FIRST: Final = (
+    EntryKind.PROJECT,
+    EntryKind.POOL,
+    EntryKind.MODEL,
+    EntryKind.ROUTE,
+    EntryKind.KEY,
+)
 
-Entry = Key | Project | CatalogModel | ServedAdapter | Pool
+Entry = Key | Project | CatalogModel | ServedAdapter | Pool | Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +77,10 @@ class Feed:
         try:
             while True:
                 await self._look()
+                # Not `wait_for`: with Python 3.11 it may swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._wake.wait()
                 self._wake.clear()
         finally:
             await self._tell(self._newest, working=False)
@@ -75,10 +92,8 @@ class Feed:
         """
         async with self._moved:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._moved.wait_for(lambda: not self._working or self._newest > revision),
-                    seconds,
-                )
+                async with asyncio.timeout(seconds):
+                    await self._moved.wait_for(lambda: not self._working or self._newest > revision)
             if not self._working:
                 raise Unavailable("The catalogue cannot be followed right now. Watch again.")
             return self._newest > revision
@@ -136,7 +151,7 @@ class Watch:
             revision = await changes.newest(connection)
             # Referred before referring: a watcher never sees a key without its project.
             entries: list[Entry] = []
-            for kind in (EntryKind.PROJECT, EntryKind.POOL, EntryKind.MODEL, EntryKind.KEY):
+            for kind in _REFERRED_FIRST:
                 entries.extend((await _load(connection, kind, None)).values())
         return revision, entries
 
@@ -161,10 +176,13 @@ async def _load(
 ) -> dict[str, Entry]:
     """Return the entries of a kind as they are now, by id; all of them for `ids` None."""
     if kind is EntryKind.PROJECT:
-        return {p.id: p for p in await catalog.projects(connection, ids)}
+        projects = await catalog.projects(connection, ids)
+        return {p.id: p for p in await accounts_budgets.with_budgets(connection, projects)}
     if kind is EntryKind.KEY:
-        return {k.id: k for k in await catalog.keys(connection, ids)}
+        return {k.id: k for k in await accounts_keys.working(connection, ids=ids)}
     if kind is EntryKind.POOL:
         return {p.name: p for p in await catalog.pools(connection, ids)}
+    if kind is EntryKind.ROUTE:
+        return {r.name: r for r in await routes.routes(connection, ids)}
     shared: dict[str, Entry] = {m.id: m for m in await catalog.base_models(connection, ids)}
     return shared | {a.adapter.id: a for a in await adapters.alive(connection, ids)}

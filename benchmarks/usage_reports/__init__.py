@@ -1,0 +1,1 @@
+"""How long usage and cost reports take over a month of many events."""

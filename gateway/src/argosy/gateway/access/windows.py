@@ -1,0 +1,112 @@
+"""How much was used in the last minute and in this day, over cells of several writers.
+
+A window is a running total and the value it had at the beginning of each of the last 64 seconds, so
+that what was used in the last minute is one subtraction a writer, whatever the traffic. The oldest
+second is counted whole: no 60 s ever hold more than the limit, and at a steady rate at most 1/60 of
+it stays unused.
+
+Knows arithmetic on rows of 64-bit words. A row has one writer; anyone may read it at any time, and
+sees each word either before or after a write. Does not know who the rows belong to, nor limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+# A place in memory: words, and the index at which a row begins.
+Words = memoryview
+Rows = Sequence[tuple[Words, int]]
+
+SECONDS: Final = 60
+_RING: Final = 64
+_MASK: Final = _RING - 1
+
+# A window: the second of its last write, its total, and the total as each second began.
+_LAST: Final = 0
+_TOTAL: Final = 1
+_BEGUN: Final = 2
+_WINDOW_WORDS: Final = _BEGUN + _RING
+
+# A row: two windows, a day with its two totals, and the requests under way with whose they are.
+REQUESTS: Final = 0
+TOKENS: Final = _WINDOW_WORDS
+_DAY: Final = 2 * _WINDOW_WORDS
+DAY_TOKENS: Final = _DAY + 1
+DAY_COST: Final = _DAY + 2
+UNDER_WAY: Final = _DAY + 3
+OWNER: Final = _DAY + 4
+ROW_WORDS: Final = _DAY + 6
+
+# Far above any sum that means something, far below what a word holds.
+_MOST: Final = 1 << 62
+
+
+def add(words: Words, window: int, second: int, amount: int) -> None:
+    """Count `amount` in the window that begins at word `window`, now in `second`."""
+    last = words[window]
+    if second > last:
+        total = words[window + _TOTAL]
+        for passed in range(max(last + 1, second - _MASK), second + 1):
+            words[window + _BEGUN + (passed & _MASK)] = total
+        words[window] = second
+    words[window + _TOTAL] += amount
+
+
+def take_back(words: Words, window: int, second: int, amount: int) -> None:
+    """Undo an `add` of `second`, as if it had been smaller by `amount` from the beginning."""
+    last = words[window]
+    if last - second >= _RING:
+        return  # it is in every value that is kept, so in no difference
+    words[window + _TOTAL] -= amount
+    for passed in range(second + 1, last + 1):
+        words[window + _BEGUN + (passed & _MASK)] -= amount
+
+
+def used(rows: Rows, field: int, second: int) -> int:
+    """Return what all writers counted in `second` and the 60 seconds before it."""
+    oldest = second - SECONDS
+    total = 0
+    for words, row in rows:
+        window = row + field
+        if words[window] >= oldest:
+            total += words[window + _TOTAL] - words[window + _BEGUN + (oldest & _MASK)]
+    return total
+
+
+def seconds_until(rows: Rows, field: int, second: int, room: int) -> int:
+    """Return in how many seconds no more than `room` is used if nothing is added: 1 to 61."""
+    low, high = 1, SECONDS + 1
+    while low < high:
+        middle = (low + high) // 2
+        if used(rows, field, second + middle) <= room:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def add_in_day(words: Words, row: int, day: int, tokens: int, cost: int) -> None:
+    """Count in the day's totals; a new day begins at nothing. Amounts may be negative."""
+    if words[row + _DAY] != day:
+        # Before the day itself, so that nobody reads yesterday's totals as today's.
+        words[row + DAY_TOKENS] = 0
+        words[row + DAY_COST] = 0
+        words[row + _DAY] = day
+    words[row + DAY_TOKENS] = min(words[row + DAY_TOKENS] + tokens, _MOST)
+    words[row + DAY_COST] = min(words[row + DAY_COST] + cost, _MOST)
+
+
+def used_in_day(rows: Rows, field: int, day: int) -> int:
+    """Return one of the day's totals over all writers."""
+    return sum(words[row + field] for words, row in rows if words[row + _DAY] == day)
+
+
+def idle(words: Words, row: int, second: int, day: int) -> bool:
+    """Tell whether nothing in the row counts any more."""
+    return (
+        words[row + REQUESTS] < second - SECONDS
+        and words[row + TOKENS] < second - SECONDS
+        and words[row + _DAY] != day
+        and not words[row + UNDER_WAY]
+    )

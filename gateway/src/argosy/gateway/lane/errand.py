@@ -1,0 +1,50 @@
+"""One request on its way from replica to replica: what it asks, for whom, and where it has been.
+
+Knows nothing of how the next replica is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from argosy.api.registry.v1.registry_pb2 import Model
+from argosy.gateway.engines.client import Header
+from argosy.gateway.engines.replica import Replica
+from argosy.gateway.lane.pool_way import PoolWay
+from argosy.gateway.lane.request import CompletionRequest
+
+
+class Sender(NamedTuple):
+    """For whom a request is routed: equal prompts of one project share an engine's cache."""
+
+    project_id: str = ""
+    priority: int = 0
+    # Wants to know how it was decided.
+    curious: bool = False
+
+
+class Errand:
+    """Lives as long as `Dispatcher.open`. `tried` are the replicas that failed it."""
+
+    __slots__ = (
+        "asked", "explanation", "headers", "model", "prompt", "request", "sender", "tried", "way",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        model: Model,
+        request: CompletionRequest,
+        headers: Sequence[Header],
+        sender: Sender,
+        way: PoolWay,
+    ) -> None:
+        self.model = model
+        self.request = request
+        self.headers = headers
+        self.sender = sender
+        self.way = way
+        self.prompt = way.prompt(sender.project_id, request)
+        self.tried: list[Replica] = []
+        self.asked = False
+        self.explanation = b""

@@ -1,0 +1,34 @@
+"""Whether a model can do what a request asks. Knows the model's card, not its engine."""
+
+from __future__ import annotations
+
+from argosy.api.registry.v1.registry_pb2 import MODEL_KIND_EMBEDDING, Model
+from argosy.gateway.lane.checks import wrong_value
+from argosy.gateway.lane.request import CompletionRequest, Operation
+from argosy.kit.errors import InvalidRequest
+
+
+def check_model(model: Model, request: CompletionRequest) -> None:
+    """Raise InvalidRequest unless the model can do what is asked."""
+    if model.kind == MODEL_KIND_EMBEDDING and request.operation is not Operation.EMBEDDING:
+        raise InvalidRequest(
+            f"The model {model.id!r} makes embeddings and writes no text. Send the request to "
+            "/v1/embeddings, or choose a chat model.",
+            param="model",
+            code="model_not_supported",
+        )
+    if not model.servable:
+        raise InvalidRequest(
+            f"The model {model.id!r} cannot be served here; it can only be tuned. GET /v1/models "
+            "tells which are servable.",
+            param="model",
+            code="model_not_servable",
+        )
+    if request.max_tokens is not None and 0 < model.context_length < request.max_tokens[1]:
+        name, asked = request.max_tokens
+        raise wrong_value(
+            name,
+            f"{asked} is too large. This model's context holds {model.context_length} tokens, "
+            "prompt and answer together. Ask for fewer.",
+            "integer_above_max_value",
+        )

@@ -1,0 +1,138 @@
+"""What a request has come to, and the note that is taken of it once, at its end.
+
+Knows metrics, the ledger, spans and log lines. Does not know the steps of a request.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from argosy.api.registry.v1.registry_pb2 import Model
+from argosy.gateway.access.caller import Caller
+from argosy.gateway.access.limits import Reservation
+from argosy.gateway.errors import Outcome
+from argosy.gateway.lane.request import CompletionRequest, Operation
+from argosy.gateway.lane.rooms import Rooms
+from argosy.gateway.lane.sse import TokenUsage
+from argosy.gateway.metering.usage import Usage
+from opentelemetry.trace import Span
+
+_log = logging.getLogger(__name__)
+
+# Ends that the operator hears of without asking.
+_TROUBLE: Final = frozenset(
+    {
+        Outcome.ENGINE_FAILED,
+        Outcome.UPSTREAM_DISCONNECTED,
+        Outcome.UPSTREAM_MALFORMED,
+        Outcome.UPSTREAM_TIMEOUT,
+        Outcome.NO_REPLICA,
+        Outcome.UNAVAILABLE,
+        Outcome.INTERNAL,
+    }
+)
+# Admitted, and yet no engine was asked.
+_NEVER_ASKED: Final = frozenset({Outcome.NO_REPLICA, Outcome.DRAINING})
+
+
+class Course:
+    """One request so far. Times are the clock's monotonic seconds.
+
+    `usage` is the engine's count, once it has told; `chunks` are the pieces of text that the client
+    got, `started` is true once it got anything.
+    """
+
+    __slots__ = (
+        "admitted", "begun", "caller", "chunks", "first_token_at", "model", "operation", "request",
+        "request_id", "reservation", "routed", "started", "traceparent", "usage",
+    )  # fmt: skip
+
+    def __init__(self, operation: Operation, request_id: str, begun: float) -> None:
+        self.operation = operation
+        self.request_id = request_id
+        self.begun = begun
+        self.traceparent = b""
+        self.caller: Caller | None = None
+        self.model: Model | None = None
+        self.request: CompletionRequest | None = None
+        self.reservation: Reservation | None = None
+        self.admitted = False
+        # A route decided which model is asked.
+        self.routed = False
+        self.usage: TokenUsage | None = None
+        self.chunks = 0
+        self.started = False
+        self.first_token_at: float | None = None
+
+
+def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> None:
+    """Record a request that ends now: metrics, the ledger, its span, a line where one is wanted."""
+    operation = course.operation.value
+    seconds = rooms.clock.monotonic() - course.begun
+    rooms.metrics.ended(operation, ended, seconds)
+    first = 0.0
+    if course.first_token_at is not None:
+        first = course.first_token_at - course.begun
+        rooms.metrics.first_token(operation, first)
+    usage = _usage(course, ended, seconds, first)
+    if usage is not None and course.model is not None:
+        rooms.metrics.tokens(
+            course.model.base or usage.model, usage.input_tokens, usage.output_tokens
+        )
+        rooms.meter.record(usage)
+        if course.reservation is not None and course.admitted and ended not in _NEVER_ASKED:
+            course.reservation.settle(
+                usage.input_tokens, usage.cached_input_tokens, usage.output_tokens
+            )
+    if span is not None:
+        span.set_attribute("argosy.outcome", ended.value)
+        if usage is not None:
+            span.set_attribute("gen_ai.request.model", usage.model)
+    if rooms.access_log or ended in _TROUBLE:
+        _write_line(operation, ended, seconds, first, usage)
+
+
+def _usage(course: Course, ended: Outcome, seconds: float, first: float) -> Usage | None:
+    """Return what to bill: the engine's count, or what was delivered if it did not tell.
+
+    A request that got nothing costs nothing; None if it never came to a model.
+    """
+    caller, model, request = course.caller, course.model, course.request
+    if caller is None or model is None or request is None:
+        return None
+    told, chunks = course.usage, course.chunks
+    if told is not None:
+        read, written, cached = told.prompt_tokens, told.completion_tokens, told.cached_tokens
+    else:
+        read, written, cached = request.estimated_input_tokens if chunks else 0, chunks, 0
+    return Usage(
+        project_id=caller.project_id,
+        key_id=caller.key_id,
+        model=model.id,
+        request_id=course.request_id,
+        operation=course.operation.value,
+        outcome=ended,
+        input_tokens=read,
+        output_tokens=written,
+        cached_input_tokens=cached,
+        estimated=told is None and chunks > 0,
+        seconds=seconds,
+        first_token_seconds=first,
+        traceparent=course.traceparent.decode("ascii"),
+    )
+
+
+def _write_line(
+    operation: str, ended: Outcome, seconds: float, first: float, usage: Usage | None
+) -> None:
+    fields: dict[str, object] = {
+        "operation": operation,
+        "outcome": ended.value,
+        "duration_ms": round(seconds * 1000, 1),
+    }
+    if first:
+        fields["first_token_ms"] = round(first * 1000, 1)
+    if usage is not None:
+        fields |= {"model": usage.model, "output_tokens": usage.output_tokens}
+    _log.log(logging.WARNING if ended in _TROUBLE else logging.INFO, "request", extra=fields)

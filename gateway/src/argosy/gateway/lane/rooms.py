@@ -1,0 +1,84 @@
+"""What a request of the lane passes through, by the names under which the exchange asks for it.
+
+Knows the rooms' contracts. Does not know the order in which they are entered.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from argosy.api import ids
+from argosy.api.registry.v1.registry_pb2 import Model, Route
+from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.access.limits import Limits
+from argosy.gateway.admission.permits import Admission
+from argosy.gateway.lane.dispatch import Dispatcher, Timeouts
+from argosy.gateway.lane.metrics import LaneMetrics
+from argosy.gateway.lane.salt import CacheSalts
+from argosy.gateway.metering.usage import Usage
+from argosy.kit.clock import Clock
+from argosy.kit.tracing import Sampler
+
+
+class Recorder(Protocol):
+    """Where usage is noted."""
+
+    def record(self, usage: Usage) -> None:
+        """Take note of a request that has ended, however it ended. Must not wait."""
+
+
+class Models(Protocol):
+    """Where names are looked up."""
+
+    def known(self, project_id: str, name: str) -> Model | None:
+        """Return the model if memory has it and the project may name it."""
+
+    async def find(self, project_id: str, name: str) -> Model:
+        """Return the model; raises NotFound, also for another project's."""
+
+    def route(self, project_id: str, name: str) -> Route | None:
+        """Return the route of that name, which stands before a model of the same name."""
+
+
+class RequestIds:
+    """Makes ids of requests: unique, not secret, and cheap: no system call for each."""
+
+    def __init__(self) -> None:
+        # Seeded by the operating system, once a process.
+        self._bits = random.Random().getrandbits  # noqa: S311 - an id opens nothing
+
+    def new(self) -> str:
+        """Return a new id; the 32 digits after its prefix can serve as a trace's id too."""
+        return f"{ids.REQUEST}{self._bits(128):032x}"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLimits:
+    """Bytes and seconds of what a client sends; a head has as long as a body."""
+
+    max_body_bytes: int = 4 * 1024 * 1024
+    body_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What a request passes through, in this order."""
+
+    authenticator: Authenticator
+    models: Models
+    rates: Limits
+    admission: Admission
+    dispatcher: Dispatcher
+    meter: Recorder
+    metrics: LaneMetrics
+    clock: Clock
+    limits: LaneLimits
+    timeouts: Timeouts
+    sampler: Sampler
+    salts: CacheSalts
+    access_log: bool = False
+    request_ids: RequestIds = field(default_factory=RequestIds)
+    # Draws the targets of routes.
+    rng: random.Random = field(default_factory=random.Random)

@@ -1,0 +1,73 @@
+"""Reports what was used, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol, TypeVar
+
+from argosy.kit.clock import Clock
+from argosy.kit.db import Database
+from argosy.registry.domain.rules import RuleBroken
+from argosy.registry.domain.usage_reports import Bucket, Field, Filter, Kind, Used
+from argosy.registry.domain.usage_windows import Asked, Window, window
+from argosy.registry.store import usage_reports
+
+# What a page holds at most, so that an answer stays small enough to send: a page with more ends
+# early and another one follows.
+MOST_RESULTS: Final = 20_000
+
+
+class UsageReports:
+    """The use cases."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def used(
+        self, kind: Kind, asked: Asked, only: Filter, group_by: Sequence[Field]
+    ) -> tuple[list[Bucket[Used]], str]:
+        """Return a page of buckets and the cursor of the next one. Raises RuleBroken."""
+        page = window(asked, int(self._clock.now().timestamp()))
+        async with self._database.begin() as connection:
+            found = await usage_reports.used(
+                connection, kind, page, only, group_by, MOST_RESULTS + 1
+            )
+        return laid_out(page, found, found[-1].bucket if len(found) > MOST_RESULTS else None)
+
+
+class Dated(Protocol):
+    """A result with the start of its bucket."""
+
+    @property
+    def bucket(self) -> int: ...
+
+
+R = TypeVar("R", bound=Dated)
+
+
+def laid_out(page: Window, found: Sequence[R], cut: int | None) -> tuple[list[Bucket[R]], str]:
+    """Return every bucket of the page, those without results too, and the next page's cursor.
+
+    `cut` is the first bucket whose results are not all found. Raises RuleBroken if that is the
+    page's first.
+    """
+    if cut is not None:
+        page = _shortened(page, cut)
+    buckets: dict[int, Bucket[R]] = {s.start // page.width: Bucket(s) for s in page.buckets}
+    for result in found:
+        if (bucket := buckets.get(result.bucket // page.width)) is not None:
+            bucket.results.append(result)
+    return list(buckets.values()), page.next_page
+
+
+def _shortened(page: Window, unfinished: int) -> Window:
+    """Return the page up to the bucket whose results are not all here."""
+    whole = sum(span.start // page.width * page.width < unfinished for span in page.buckets)
+    if not whole:
+        raise RuleBroken(
+            f"One bucket has more than {MOST_RESULTS} results. Group by fewer fields, or name "
+            "projects, keys or models.",
+            param="group_by",
+        )
+    return page.first(whole)

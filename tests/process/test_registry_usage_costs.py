@@ -1,0 +1,237 @@
+"""Costs on a real database agree with prices applied use by use, and add up however grouped."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+import sqlalchemy as sa
+from argosy.kit.clock import ManualClock
+from argosy.kit.db import Database
+from argosy.registry.domain.prices import ModelPrice, PoolPrice, price_on
+from argosy.registry.domain.rules import RuleBroken
+from argosy.registry.domain.usage import Usage
+from argosy.registry.domain.usage_reports import Bucket, Cost, Field, Filter
+from argosy.registry.domain.usage_windows import Asked, Width
+from argosy.registry.metrics import Metrics
+from argosy.registry.store import usage_prices
+from argosy.registry.usecases.ledger import Ledger
+from argosy.registry.usecases.usage_costs import UsageCosts
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from tests.harness.registry_fleet import Fleet, fleet
+from tests.harness.usage_ledger import BEGIN, PROJECTS, event_of, random_uses
+
+SEED = int(os.environ.get("ARGOSY_TEST_SEED", random.randrange(2**32)))
+DAYS = 4
+FIRST = BEGIN.date()
+DAY = timedelta(days=1)
+PRICES = (
+    ModelPrice("base-one", FIRST, 150_000, 75_000, 600_001, 3_000_000),
+    ModelPrice("base-one", FIRST + 2 * DAY, 300_000, 33_333, 900_000, 1),
+    ModelPrice("ft:base-one:org::abcd1234", FIRST + DAY, 7, 7, 7, 7),
+    ModelPrice("*", FIRST + 3 * DAY, 1_000_000, 1_000_000, 1_000_000, 0),
+)
+# The catalogue that `places` makes: base-two is served by `metal`, and tuned models' base is known.
+METAL = PoolPrice("metal", FIRST + DAY, 2_500_000, 1000, 100, 4000, 1000)
+TRAINER = PoolPrice("trainer", FIRST + 2 * DAY, 777_777, 1000, 100, 4000, 1000)
+CATALOG = (
+    "INSERT INTO organization VALUES ('org', 'org')",
+    "INSERT INTO project (id, organization_id, name) VALUES ('proj_a', 'org', 'A')",
+    "INSERT INTO base_model (id, kind, owned_by, context_length, trainable, pool, weights_path, "
+    "created_at) VALUES ('base-one', 'base', '', 1, false, 'main', '', now()), "
+    "('base-two', 'base', '', 1, false, 'metal', '', now())",
+    "INSERT INTO adapter (id, kind, project_id, owned_by, base, job_id, step, rank, folder, "
+    "sha256, created_at) VALUES ('ft:base-one:org::abcd1234', 'tuned', 'proj_a', '', 'base-one', "
+    "'j', 1, 8, 'f', '', now())",
+)
+BASES = {"ft:base-one:org::abcd1234": "base-one"}
+
+
+@pytest.fixture(scope="module")
+def ships() -> Iterator[Fleet]:
+    with fleet() as running:
+        yield running
+
+
+@pytest.fixture
+async def database(ships: Fleet) -> AsyncIterator[Database]:
+    url = await ships.postgres.new_database(f"costs_{random.randrange(2**32)}")
+    async with Database.open(SecretStr(url), "registry") as database:
+        await database.migrate("argosy.registry.store.migrations")
+        async with database.begin() as connection:
+            for text in CATALOG:
+                await connection.execute(sa.text(text))
+        yield database
+
+
+async def fill(database: Database, uses: Sequence[Usage], pools: Sequence[PoolPrice] = ()) -> None:
+    async with database.begin() as connection:
+        await usage_prices.replace(connection, PRICES, pools)
+    book = Ledger(database, Metrics(CollectorRegistry()))
+    for start in range(0, len(uses), 100):
+        await book.record([event_of(use) for use in uses[start : start + 100]])
+
+
+def costs_of(database: Database, now: datetime | None = None) -> UsageCosts:
+    return UsageCosts(database, ManualClock(now or BEGIN + timedelta(days=DAYS + 2)), "eur")
+
+
+ALL = Asked(int(BEGIN.timestamp()), 0, Width.DAY, 31, "")
+
+
+def total(buckets: Sequence[Bucket[Cost]]) -> int:
+    return sum(each.micros for bucket in buckets for each in bucket.results)
+
+
+def kinds(use: Usage) -> dict[str, int]:
+    return {
+        "input": use.input_tokens - use.cached_input_tokens,
+        "cached_input": use.cached_input_tokens,
+        "output": use.output_tokens,
+        "training": use.training_tokens,
+    }
+
+
+Line = tuple[date, str, tuple[str, str, str, str], tuple[str, str, bool]]
+
+
+def token_costs(uses: Sequence[Usage]) -> dict[tuple[str, ...], int]:
+    """Price each day's line by itself, rounding half up, as a bill on paper would be made."""
+    lines: dict[Line, int] = defaultdict(int)
+    for use in uses:
+        who = use.project_id, use.key_id, use.user_id, use.model
+        how = use.operation, use.outcome, use.batch
+        for kind, tokens in kinds(use).items():
+            lines[use.occurred_at.date(), kind, who, how] += tokens
+    found: dict[tuple[str, ...], int] = defaultdict(int)
+    for (day, kind, (project, _, _, model), _), tokens in lines.items():
+        price = price_on(PRICES, day, (model, BASES.get(model, model), "*"))
+        each = getattr(price, kind) if price else 0
+        micros = (tokens * each + 500_000) // 1_000_000
+        found[day.isoformat(), project, f"{model}, {kind}_tokens"] += micros
+    return {key: micros for key, micros in found.items() if micros}
+
+
+async def test_tokens_cost_what_their_day_and_model_say(database: Database) -> None:
+    print(f"ARGOSY_TEST_SEED={SEED}")
+    uses = random_uses(random.Random(SEED), 800, DAYS)
+    await fill(database, uses)
+    buckets, page = await costs_of(database).costs(ALL, Filter(), [Field.PROJECT, Field.LINE_ITEM])
+    assert not page
+    # Days are whole, though the start lies within one.
+    assert all(b.span.start % 86_400 == 0 and b.span.end % 86_400 == 0 for b in buckets)
+    found = {
+        (
+            datetime.fromtimestamp(bucket.span.start, UTC).date().isoformat(),
+            str(each.group[Field.PROJECT]),
+            str(each.group[Field.LINE_ITEM]),
+        ): each.micros
+        for bucket in buckets
+        for each in bucket.results
+        if each.micros
+    }
+    assert found == token_costs(uses)
+    quantities = sum(
+        each.quantity
+        for bucket in buckets
+        for each in bucket.results
+        if str(each.group[Field.LINE_ITEM]).endswith(", output_tokens")
+    )
+    assert quantities == sum(use.output_tokens for use in uses)
+
+
+async def test_every_grouping_has_the_same_total(database: Database) -> None:
+    uses = random_uses(random.Random(SEED), 500, DAYS)
+    await fill(database, uses, [METAL, TRAINER])
+    costs = costs_of(database)
+    groupings: list[list[Field]] = [
+        [], [Field.PROJECT], [Field.KEY, Field.USER], [Field.LINE_ITEM],
+        [Field.PROJECT, Field.KEY, Field.USER, Field.LINE_ITEM],
+    ]  # fmt: skip
+    totals = [total((await costs.costs(ALL, Filter(), g))[0]) for g in groupings]
+    assert len(set(totals)) == 1
+    assert totals[0] > 0
+    # Filters cut the whole into parts that are the whole again, but for what nobody used.
+    parts = [total((await costs.costs(ALL, Filter([p]), []))[0]) for p in PROJECTS]
+    items, _ = await costs.costs(ALL, Filter(), [Field.LINE_ITEM])
+    by_item: dict[str, int] = defaultdict(int)
+    for bucket in items:
+        for each in bucket.results:
+            by_item[str(each.group[Field.LINE_ITEM])] += each.micros
+    idle = sum(micros for item, micros in by_item.items() if item.endswith(", idle_hours"))
+    assert sum(parts) + idle == totals[0]
+    for item, micros in by_item.items():
+        assert total((await costs.costs(ALL, Filter(line_items=[item]), []))[0]) == micros
+
+
+async def test_hardware_is_spread_over_what_it_served(database: Database) -> None:
+    uses = random_uses(random.Random(SEED), 500, DAYS)
+    await fill(database, uses, [METAL])
+    buckets, _ = await costs_of(database).costs(ALL, Filter(), [Field.PROJECT, Field.LINE_ITEM])
+    day_cost = 24 * METAL.hour
+    for bucket in buckets:
+        day = datetime.fromtimestamp(bucket.span.start, UTC).date()
+        shares = {
+            str(each.group[Field.PROJECT]): each
+            for each in bucket.results
+            if each.group[Field.LINE_ITEM] == "base-two, hardware_hours"
+        }
+        idle = [
+            each.micros
+            for each in bucket.results
+            if each.group[Field.LINE_ITEM] == "metal, idle_hours"
+        ]
+        work: dict[str, int] = defaultdict(int)
+        for use in uses:
+            if use.model == "base-two" and use.operation != "training":
+                tokens = kinds(use)
+                work[use.project_id] += (use.occurred_at.date() == day) * (
+                    1000 * tokens["input"] + 100 * tokens["cached_input"] + 4000 * tokens["output"]
+                )
+        if day < METAL.valid_from:
+            assert not shares
+            assert not idle
+        elif not sum(work.values()):
+            # Nobody used it: it was paid for all the same, up to the present day's hour.
+            assert not shares
+            present = bucket.span.end > (BEGIN + timedelta(days=DAYS + 2)).timestamp()
+            assert idle[0] < day_cost if present else idle == [day_cost]
+        else:
+            assert not idle
+            assert sum(each.micros for each in shares.values()) == day_cost
+            assert abs(sum(each.quantity for each in shares.values()) - 24) < 1e-6
+            for project, each in shares.items():
+                fair = Fraction(day_cost * work[project], sum(work.values()))
+                # Each line's share is whole; a project has some dozens of lines a day.
+                assert abs(each.micros - fair) < 100
+            assert not any(
+                str(each.group[Field.LINE_ITEM]).startswith("base-two, ")
+                and "tokens" in str(each.group[Field.LINE_ITEM])
+                and "training" not in str(each.group[Field.LINE_ITEM])
+                for each in bucket.results
+            )
+
+
+async def test_the_present_day_costs_its_hours_so_far(database: Database) -> None:
+    await fill(database, [], [METAL])
+    noon = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
+    asked = Asked(int(noon.timestamp()) - 3600, int(noon.timestamp()) + 86_400, Width.DAY, 0, "")
+    buckets, _ = await costs_of(database, noon).costs(asked, Filter(), [Field.LINE_ITEM])
+    assert [[(e.micros, e.quantity, e.unit) for e in b.results] for b in buckets] == [
+        [(12.5 * METAL.hour, 12.5, "duration_hours")],
+        [],
+    ]
+
+
+async def test_costs_are_by_the_day(database: Database) -> None:
+    with pytest.raises(RuleBroken, match="1d"):
+        await costs_of(database).costs(Asked(0, 0, Width.HOUR, 0, ""), Filter(), [])
+    with pytest.raises(RuleBroken, match="180"):
+        await costs_of(database).costs(Asked(0, 0, Width.DAY, 181, ""), Filter(), [])

@@ -1,0 +1,60 @@
+"""`[[price]]` entries: what they may say, and the whole numbers that they become."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from argosy.registry.domain.prices import ModelPrice, PoolPrice, price_on
+from argosy.registry.intake.catalog_file import CatalogFile
+from argosy.registry.intake.price_entries import model_prices, pool_prices
+from pydantic import ValidationError
+
+POOL = {"name": "main", "engine": "vllm", "replicas": ["http://127.0.0.1:1"]}
+
+
+def read(*prices: dict[str, object]) -> CatalogFile:
+    return CatalogFile.model_validate({"pool": [POOL], "price": list(prices)})
+
+
+def test_money_becomes_millionths_exactly() -> None:
+    file = read(
+        {"model": "m", "valid_from": date(2026, 1, 1), "input": 0.1, "output": 0.000007},
+        {"pool": "main", "hour": 2.29, "cached_input_weight": 0.25},
+    )
+    assert model_prices(file.price) == [ModelPrice("m", date(2026, 1, 1), 100_000, 100_000, 7, 0)]
+    assert pool_prices(file.price) == [
+        PoolPrice("main", date(1970, 1, 1), 2_290_000, 1000, 250, 4000, 1000)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prices", "says"),
+    [
+        ([{"input": 1}], "either a model or a pool"),
+        ([{"model": "m", "pool": "main"}], "either a model or a pool"),
+        ([{"model": "m", "hour": 1}], "cannot have hour"),
+        ([{"pool": "main", "output": 1}], "cannot have output"),
+        ([{"pool": "elsewhere", "hour": 1}], "no \\[\\[pool\\]\\]"),
+        ([{"model": "m"}, {"model": "m"}], "same valid_from"),
+        ([{"model": "m", "input": -1}], "greater than or equal to 0"),
+        ([{"model": "m", "input": 10_001}], "less than or equal to 10000"),
+        ([{"model": "m", "input": 0.0000001}], "decimal"),
+        ([{"model": "m", "colour": 1}], "Extra inputs"),
+    ],
+)
+def test_a_wrong_price_stops_the_start(prices: list[dict[str, object]], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        read(*prices)
+
+
+def test_the_newest_price_of_the_nearest_name_holds() -> None:
+    def price(model: str, day: int, each: int) -> ModelPrice:
+        return ModelPrice(model, date(2026, 1, day), each, each, each, each)
+
+    prices = [price("own", 10, 1), price("base", 5, 2), price("base", 8, 3), price("*", 1, 4)]
+    names = ("own", "base", "*")
+    held = [price_on(prices, date(2026, 1, day), names) for day in (1, 4, 5, 8, 9, 10, 31)]
+    assert [p.input if p else None for p in held] == [4, 4, 2, 3, 3, 1, 1]
+    assert price_on(prices, date(2025, 12, 31), names) is None
+    assert price_on(prices, date(2026, 1, 31), ("own",)) == prices[0]
