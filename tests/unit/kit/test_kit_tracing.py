@@ -41,3 +41,8 @@ def test_a_share_of_new_traces_is_recorded() -> None:
 
 def test_an_unrecorded_parent_is_passed_on_as_it_is() -> None:
     assert passed_on(UNSAMPLED, FRESH) == UNSAMPLED
+
+
+def test_without_a_receiver_nothing_is_recorded() -> None:
+    assert not Sampler(None).wants(SAMPLED)
+    assert not Sampler(None).wants(b"")

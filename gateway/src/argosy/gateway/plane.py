@@ -129,7 +129,8 @@ async def serve_lane(
         clock=runtime.clock,
         limits=LaneLimits(settings.max_body_bytes, settings.body_timeout_seconds),
         timeouts=_timeouts(settings),
-        sampler=Sampler(settings.trace_sample_ratio),
+        # Spans that nobody receives are not made.
+        sampler=Sampler(settings.trace_sample_ratio if settings.otlp_endpoint else None),
         salts=CacheSalts(
             settings.cache_salt_secret.get_secret_value().encode() or derived_secret(pepper)
         ),

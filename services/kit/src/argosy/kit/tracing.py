@@ -32,12 +32,16 @@ class Sampler:
     The rule is the provider's own: as the caller decided, else a share of the new traces.
     """
 
-    def __init__(self, ratio: float) -> None:
-        self._ratio = ratio
+    def __init__(self, ratio: float | None) -> None:
+        """`ratio` is None where spans have nowhere to go: then no request is recorded."""
+        self._off = ratio is None
+        self._ratio = ratio or 0.0
         self._draw = random.Random().random  # noqa: S311 - picks samples, hides nothing
 
     def wants(self, parent: bytes) -> bool:
         """Tell whether to record a request that came with the header `traceparent: parent`."""
+        if self._off:
+            return False
         if parent and _TRACEPARENT.fullmatch(parent):
             return int(parent[-2:], 16) & 1 == 1
         return self._draw() < self._ratio
