@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo check test bench soak simulate lock protos publish-protos
+.PHONY: help setup up down demo check test bench soak simulate nightly lock protos publish-protos
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ soak: ## Ten minutes of load with disconnects: memory and open files must not gr
 simulate: ## Compare the placement of adapters with its rivals on seeded traces
 	@$(PYTHON) scripts/setup.py --light-only
 	@.venv/bin/python -m benchmarks.placement $(ARGS)
+
+nightly: ## The long forms: ten minutes of soak and fuzzing, 10,000 requests counted to the token
+	@$(PYTHON) scripts/setup.py --with-tests
+	@scripts/nightly.sh $(ARGS)
 
 lock: ## Recompile the pins in requirements/
 	@scripts/lock.sh $(ARGS)

@@ -15,6 +15,9 @@ compile light "$@"
 compile dev "$@"
 compile model --no-deps "$@"
 compile ml-cuda "$@"
+echo "benchmarks/rivals.txt"
+"$uv" pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+    --custom-compile-command "make lock" benchmarks/rivals.in -o benchmarks/rivals.txt "$@"
 # The CPU build of torch is found where scripts/setup.py finds it.
 eval "$(python3 scripts/setup.py --print-torch-source)"
 compile ml-cpu --excludes requirements/ml-excludes.txt --no-emit-package torch "$@"
