@@ -14,11 +14,6 @@ from pathlib import Path
 SOURCE = Path(__file__).with_suffix(".c")
 
 
-def compiler() -> str | None:
-    """Return the machine's C compiler, or None."""
-    return shutil.which("cc") or shutil.which("gcc")
-
-
 class WallClock:
     """One clock that several processes may share; start them with `environment`."""
 
@@ -27,8 +22,8 @@ class WallClock:
         self._library = folder / "wall_clock.so"
         self.move(0)
         if not self._library.exists():
-            found = compiler()
-            assert found is not None, "there is no C compiler"
+            found = shutil.which("cc") or shutil.which("gcc")
+            assert found is not None, "the tests need a C compiler: install gcc"
             command = [found, "-O1", "-shared", "-fPIC", "-o", str(self._library), str(SOURCE)]
             subprocess.run(command, check=True, capture_output=True, timeout=60)
 

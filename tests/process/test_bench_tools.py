@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import shutil
 import socket
 import sys
 import threading
@@ -24,8 +23,6 @@ from benchmarks.client import Load, Report, put
 from benchmarks.processes import free_port, running
 from benchmarks.ready import wait_until_serves
 from tests.harness.waiting import wait_until
-
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 
 CORES = (0,)
 
