@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -135,11 +134,3 @@ def running(
 def pinned(command: Sequence[str | Path], cores: Sequence[int]) -> list[str]:
     """Return the command that runs `command` on `cores` only, in its own process."""
     return ["taskset", "-c", ",".join(map(str, cores)), *map(str, command)]
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from argosy.kit.processes import free_port
+
 from benchmarks.build import CACHE, Programs, build
 from benchmarks.client import Load, Report, put
 from benchmarks.otlp_sink import Sink, receiving
-from benchmarks.processes import Cores, free_port, running, share_cores
+from benchmarks.processes import Cores, running, share_cores
 from benchmarks.ready import wait_until_serves
 
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.processes import Child, free_port, running
+from argosy.kit.processes import free_port
+
+from benchmarks.processes import Child, running
 from benchmarks.ready import KEY, MODEL, wait_until_serves
 from benchmarks.results import ARGOSY, NGINX, VLLM_ROUTER
 from benchmarks.site import Site

@@ -24,7 +24,6 @@ from argosy.api.registry.v1.registry_pb2 import (
     Model,
     Pool,
     Project,
-    Route,
     WatchResponse,
 )
 from argosy.gateway.access.cells import Cells
@@ -46,9 +45,9 @@ from argosy.gateway.metering.meter import Meter
 from argosy.gateway.metering.spool import Spool
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
 from argosy.gateway.routing.router import default_router
+from argosy.gateway.standalone.models import CatalogModels
 from argosy.kit.bus import BusUnavailable
 from argosy.kit.clock import SystemClock
-from argosy.kit.errors import NotFound
 from argosy.kit.http import serving
 from argosy.kit.processes import free_port
 from argosy.kit.settings import HostPort
@@ -120,27 +119,6 @@ class ListBus:
             raise BusUnavailable("down")
         assert subject == "argosy.v1.usage.recorded"
         self.events[msg_id] = Event.FromString(payload)
-
-
-class CatalogModels:
-    """Looks names up in the catalogue only."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-
-    def known(self, project_id: str, name: str) -> Model | None:
-        return self._catalog.model(project_id, name)
-
-    def route(self, project_id: str, name: str) -> Route | None:
-        return self._catalog.route(project_id, name)
-
-    async def find(self, project_id: str, name: str) -> Model:
-        model = self._catalog.model(project_id, name)
-        if model is None:
-            raise NotFound(
-                f"The model `{name}` does not exist.", param="model", code="model_not_found"
-            )
-        return model
 
 
 class LanePlane:

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argosy.kit.processes import free_port
 
 from benchmarks.build import Programs, build
 from benchmarks.client import Load, Report, put
-from benchmarks.processes import free_port, running
+from benchmarks.processes import running
 from benchmarks.ready import wait_until_serves
 from tests.harness.waiting import wait_until
 
