@@ -100,8 +100,10 @@ def test_a_route_is_listed_once_among_the_models(sdk: openai.OpenAI) -> None:
         sdk.models.retrieve("chats")
 
 
-def explain(gateway: LoneGateway, *arguments: str, key: str = ADMIN_KEY) -> Any:
-    command = [ARGOSY, "explain", *arguments, "--url", gateway.url, "--key", key]
+def explain(
+    gateway: LoneGateway, *arguments: str, key: str = ADMIN_KEY, url: str | None = None
+) -> Any:
+    command = [ARGOSY, "explain", *arguments, "--url", url or gateway.url, "--key", key]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -118,6 +120,8 @@ def test_argosy_explain(gateway: LoneGateway) -> None:
     assert (replica["engine"], replica["engine_names"]) == ("tgi", ["hub/text"])
     assert (replica["waiting"], replica["context_length"]) == (3, 2048)
     assert replica["scores"].keys() == answer["models"][0]["weights"].keys()
+    # The address as it stands in a browser will do.
+    assert explain(gateway, "chat", url=gateway.url.removesuffix("/v1")).returncode == 0
     unknown = explain(gateway, "nothing")
     assert unknown.returncode == 1
     assert "does not exist" in unknown.stderr

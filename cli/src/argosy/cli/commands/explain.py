@@ -17,7 +17,9 @@ def explain(
     model: Annotated[str, typer.Argument(help="Name of a model or a route.")],
     url: Annotated[
         str | None,
-        typer.Option(help="Base URL of a gateway, with /v1; the fleet's own if left out."),
+        typer.Option(
+            help="Base URL of a gateway, with or without /v1; the fleet's own if left out."
+        ),
     ] = None,
     key: Annotated[
         str | None,
@@ -36,5 +38,6 @@ def explain(
     # Here, not above: the SDK takes half a second to import, and the other commands need none.
     from argosy.cli.terminal.asking import ask_json
 
-    answer = ask_json(url, key, "/argosy/explain", {"model": model})
+    base_url = f"{url.rstrip('/').removesuffix('/v1')}/v1"
+    answer = ask_json(base_url, key, "/argosy/explain", {"model": model})
     typer.echo(json.dumps(answer, indent=2) if json_output else "\n".join(as_lines(answer)))
