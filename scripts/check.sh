@@ -22,14 +22,31 @@ check() {
     rm -f "$log"
 }
 only=${1:-}
+# On the second processor meanwhile. Part by part: `-p argosy` alone would see only the first folder
+# of the namespace.
+typing() {
+    mypy -p argosy.api -p argosy.kit -p argosy.registry -p argosy.trainer -p argosy.embedder \
+        -p argosy.gateway -p argosy.cli -p tests.harness -p benchmarks
+}
+types_log=$(mktemp)
+typed=
+if [ -z "$only" ] || [ "$only" = types ]; then
+    typing >"$types_log" 2>&1 &
+    typed=$!
+fi
 check lint ruff check .
 check format ruff format --check .
-# Part by part: `-p argosy` alone would see only the first folder of the namespace.
-check types mypy -p argosy.api -p argosy.kit -p argosy.registry -p argosy.trainer \
-    -p argosy.embedder -p argosy.gateway -p argosy.cli -p tests.harness -p benchmarks
 check imports lint-imports
 check contracts buf lint proto/idl
 check breaking buf breaking proto/idl --against proto/published.binpb
 check generated scripts/generate_protos.sh --check
 check unit python -m pytest -q -m "not ml" tests/unit
+report_types() {
+    wait "$typed" && return
+    local status=$?
+    cat "$types_log"
+    return "$status"
+}
+check types report_types
+rm -f "$types_log"
 [ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}" >&2; exit 1; }
