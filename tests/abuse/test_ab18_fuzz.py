@@ -18,9 +18,9 @@ from argosy.gateway.engines.dialects.base import Call
 from argosy.gateway.engines.failures import EngineError
 from argosy.gateway.http import body as json_body
 from argosy.gateway.http.tuning_request import JobCreate
-from argosy.gateway.lane.parameters import CHAT, COMPLETION, EMBEDDING, Fate
-from argosy.gateway.lane.request import Operation, parse
-from argosy.gateway.lane.sse import StreamScanner
+from argosy.gateway.lane.answer.sse import StreamScanner
+from argosy.gateway.lane.request.completion import Operation, parse
+from argosy.gateway.lane.request.parameters import CHAT, COMPLETION, EMBEDDING, Fate
 from argosy.kit.errors import InvalidRequest
 from argosy.kit.processes import free_port
 

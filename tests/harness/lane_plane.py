@@ -35,12 +35,12 @@ from argosy.gateway.catalog import Catalog
 from argosy.gateway.engines.ejection import EjectionPolicy
 from argosy.gateway.engines.fleet import Fleet, ProbeTimes
 from argosy.gateway.lane.asgi import ASGIApp
-from argosy.gateway.lane.dispatch import Dispatcher, Timeouts
+from argosy.gateway.lane.dispatch.dispatcher import Dispatcher, Timeouts
+from argosy.gateway.lane.dispatch.salt import CacheSalts
 from argosy.gateway.lane.drain import Drain
 from argosy.gateway.lane.lane import Lane
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.rooms import LaneLimits, Rooms
-from argosy.gateway.lane.salt import CacheSalts
 from argosy.gateway.metering.meter import Meter
 from argosy.gateway.metering.spool import Spool
 from argosy.gateway.placement.adapters import Placement, PlacementLimits

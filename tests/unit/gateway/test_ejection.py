@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from argosy.gateway.engines.ejection import Ejection, EjectionPolicy
-from argosy.gateway.lane.budget import RetryBudget
+from argosy.gateway.lane.dispatch.budget import RetryBudget
 
 
 def ejection(**policy: float) -> Ejection:

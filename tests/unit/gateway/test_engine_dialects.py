@@ -8,7 +8,7 @@ import pytest
 from argosy.gateway.engines.dialects import by_name
 from argosy.gateway.engines.dialects.vllm import VLLM
 from argosy.gateway.errors import TABLE, EngineFailed, EngineRefused, Outcome, outcome, render
-from argosy.gateway.lane.refusal import refusal
+from argosy.gateway.lane.dispatch.refusal import refusal
 from argosy.kit import errors
 from argosy.kit.errors import ApiError, Unavailable
 

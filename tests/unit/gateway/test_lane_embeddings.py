@@ -7,7 +7,7 @@ from typing import Any
 
 import openai
 import pytest
-from argosy.gateway.lane.parameters import EMBEDDING
+from argosy.gateway.lane.request.parameters import EMBEDDING
 from openai.types import embedding_create_params
 
 from tests.harness.lane_plane import BASE

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from argosy.gateway.lane.dispatch import Timeouts
+from argosy.gateway.lane.dispatch.dispatcher import Timeouts
 
 from tests.harness.lane_plane import BASE, HELLO, until
 

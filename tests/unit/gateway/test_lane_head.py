@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from argosy.gateway.lane.head import Head, Memory
-from argosy.gateway.lane.request import Operation, operation_at
+from argosy.gateway.lane.connection.head import Head, Memory
+from argosy.gateway.lane.request.completion import Operation, operation_at
 from hypothesis import given
 from hypothesis import strategies as st
 

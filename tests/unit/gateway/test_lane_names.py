@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from argosy.gateway.lane.names import Renamed
+from argosy.gateway.lane.answer.names import Renamed
 from hypothesis import given
 from hypothesis import strategies as st
 

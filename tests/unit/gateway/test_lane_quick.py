@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from argosy.gateway.lane.quick import quick_chat, quick_completion
-from argosy.gateway.lane.request import Operation, judged, parse
+from argosy.gateway.lane.request.completion import Operation, judged, parse
+from argosy.gateway.lane.request.quick import quick_chat, quick_completion
 from argosy.kit.errors import ApiError
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from argosy.gateway.lane.parameters import CHAT, COMPLETION, Fate
-from argosy.gateway.lane.request import Operation, parse
+from argosy.gateway.lane.request.completion import Operation, parse
+from argosy.gateway.lane.request.parameters import CHAT, COMPLETION, Fate
 from argosy.kit.errors import InvalidRequest
 from openai.types import completion_create_params
 from openai.types.chat import completion_create_params as chat_create_params

@@ -9,7 +9,7 @@ import pytest
 from argosy.api.registry.v1.registry_pb2 import Pool
 from argosy.gateway.engines.ejection import EjectionPolicy
 from argosy.gateway.engines.fleet import Fleet
-from argosy.gateway.lane.dispatch import Timeouts
+from argosy.gateway.lane.dispatch.dispatcher import Timeouts
 from argosy.kit.clock import SystemClock
 from prometheus_client import CollectorRegistry
 

@@ -20,7 +20,7 @@ from argosy.api.registry.v1.registry_pb2 import (
 )
 from argosy.gateway.catalog import Catalog
 from argosy.gateway.errors import Draining, NoReplica
-from argosy.gateway.lane.routes import in_turn, order
+from argosy.gateway.lane.dispatch.routes import in_turn, order
 from argosy.kit.errors import InvalidRequest
 
 from tests.harness.lane_plane import BASE, HELLO, FakeEngine, LanePlane

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from argosy.gateway.lane.sse import StreamScanner
+from argosy.gateway.lane.answer.sse import StreamScanner
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from argosy.gateway.lane.request import Operation, parse
+from argosy.gateway.lane.request.completion import Operation, parse
 from argosy.kit.errors import InvalidRequest
 
 HELLO = [{"role": "user", "content": "hi"}]

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from argosy.gateway.lane.salt import CacheSalts, derived_secret, salted
+from argosy.gateway.lane.dispatch.salt import CacheSalts, derived_secret, salted
 
 from tests.harness.lane_plane import BASE, HELLO
 

@@ -19,12 +19,12 @@ from argosy.gateway.catalog import Catalog
 from argosy.gateway.engines.ejection import EjectionPolicy
 from argosy.gateway.engines.fleet import Fleet, ProbeTimes
 from argosy.gateway.lane.asgi import ASGIApp
-from argosy.gateway.lane.dispatch import Dispatcher, Timeouts
+from argosy.gateway.lane.dispatch.dispatcher import Dispatcher, Timeouts
+from argosy.gateway.lane.dispatch.salt import CacheSalts, derived_secret
 from argosy.gateway.lane.drain import Drain
 from argosy.gateway.lane.lane import Lane
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.rooms import LaneLimits, Models, Recorder, Rooms
-from argosy.gateway.lane.salt import CacheSalts, derived_secret
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
 from argosy.gateway.placement.upkeep import Upkeep
 from argosy.gateway.routing.router import default_router

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from argosy.gateway.errors import MethodNotAllowed, echo, render
-from argosy.gateway.lane.request import BY_PATH
+from argosy.gateway.lane.request.completion import BY_PATH
 from argosy.kit.errors import ApiError, Internal, InvalidRequest, NotFound
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException

@@ -25,17 +25,23 @@ from argosy.gateway.errors import (
     outcome,
     render,
 )
+from argosy.gateway.lane.answer.relay import relay_stream, relay_whole
+from argosy.gateway.lane.connection.handover import HandOver
+from argosy.gateway.lane.connection.heads import lines
+from argosy.gateway.lane.connection.inbound import Inbound
+from argosy.gateway.lane.dispatch.errand import Sender
+from argosy.gateway.lane.dispatch.routes import empty, in_turn, order
 from argosy.gateway.lane.drain import DRAINING, Drain
-from argosy.gateway.lane.errand import Sender
-from argosy.gateway.lane.fit import check_model
-from argosy.gateway.lane.handover import HandOver
-from argosy.gateway.lane.heads import lines
-from argosy.gateway.lane.inbound import Inbound
 from argosy.gateway.lane.record import Course, note
-from argosy.gateway.lane.relay import relay_stream, relay_whole
-from argosy.gateway.lane.request import PATHS, CompletionRequest, Operation, named_model, parse
+from argosy.gateway.lane.request.completion import (
+    PATHS,
+    CompletionRequest,
+    Operation,
+    named_model,
+    parse,
+)
+from argosy.gateway.lane.request.fit import check_model
 from argosy.gateway.lane.rooms import Rooms
-from argosy.gateway.lane.routes import empty, in_turn, order
 from argosy.kit import logs, tracing
 from argosy.kit.errors import ApiError, Internal
 from opentelemetry.trace import Span, SpanKind

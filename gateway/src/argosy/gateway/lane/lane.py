@@ -11,9 +11,9 @@ from typing import Any
 
 from argosy.gateway.errors import Draining, render
 from argosy.gateway.lane.asgi import ASGIApp, Receive, Scope, Send
+from argosy.gateway.lane.connection.heads import Heads
+from argosy.gateway.lane.connection.protocol import LaneProtocol
 from argosy.gateway.lane.drain import DRAINING, Drain
-from argosy.gateway.lane.heads import Heads
-from argosy.gateway.lane.protocol import LaneProtocol
 from argosy.gateway.lane.rooms import Rooms
 from uvicorn.config import Config
 from uvicorn.server import ServerState

@@ -12,9 +12,9 @@ from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.limits import Reservation
 from argosy.gateway.errors import Outcome
-from argosy.gateway.lane.request import CompletionRequest, Operation
+from argosy.gateway.lane.answer.sse import TokenUsage
+from argosy.gateway.lane.request.completion import CompletionRequest, Operation
 from argosy.gateway.lane.rooms import Rooms
-from argosy.gateway.lane.sse import TokenUsage
 from argosy.gateway.metering.usage import Usage
 from opentelemetry.trace import Span
 

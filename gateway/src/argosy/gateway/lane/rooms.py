@@ -14,9 +14,9 @@ from argosy.api.registry.v1.registry_pb2 import Model, Route
 from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.access.limits import Limits
 from argosy.gateway.admission.permits import Admission
-from argosy.gateway.lane.dispatch import Dispatcher, Timeouts
+from argosy.gateway.lane.dispatch.dispatcher import Dispatcher, Timeouts
+from argosy.gateway.lane.dispatch.salt import CacheSalts
 from argosy.gateway.lane.metrics import LaneMetrics
-from argosy.gateway.lane.salt import CacheSalts
 from argosy.gateway.metering.usage import Usage
 from argosy.kit.clock import Clock
 from argosy.kit.tracing import Sampler

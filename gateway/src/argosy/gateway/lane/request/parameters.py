@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Final
 
 from argosy.gateway.access.priority import TIERS
-from argosy.gateway.lane.checks import (
+from argosy.gateway.lane.request.checks import (
     Check,
     an_object,
     anything,
@@ -30,7 +30,7 @@ from argosy.gateway.lane.checks import (
     text,
     wrong_value,
 )
-from argosy.gateway.lane.messages import check_messages
+from argosy.gateway.lane.request.messages import check_messages
 
 _MOST_TOKENS: Final = 2**31 - 1
 _TOKEN_ID: Final = integer(0, 2**31 - 1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from argosy.api.registry.v1.registry_pb2 import MODEL_KIND_EMBEDDING, Model
-from argosy.gateway.lane.checks import wrong_value
-from argosy.gateway.lane.request import CompletionRequest, Operation
+from argosy.gateway.lane.request.checks import wrong_value
+from argosy.gateway.lane.request.completion import CompletionRequest, Operation
 from argosy.kit.errors import InvalidRequest
 
 

@@ -26,14 +26,14 @@ from argosy.gateway.engines.failures import (
 from argosy.gateway.engines.fleet import Fleet
 from argosy.gateway.engines.replica import Replica
 from argosy.gateway.errors import EngineRefused
-from argosy.gateway.lane.answer import Answer
-from argosy.gateway.lane.attempts import Attempts
-from argosy.gateway.lane.errand import Errand, Sender
-from argosy.gateway.lane.explanation import explained, route_header
-from argosy.gateway.lane.pool_way import PoolWay
-from argosy.gateway.lane.refusal import public, refusal, retry_after, unservable
-from argosy.gateway.lane.request import CompletionRequest
-from argosy.gateway.lane.salt import salted
+from argosy.gateway.lane.answer.answer import Answer
+from argosy.gateway.lane.dispatch.attempts import Attempts
+from argosy.gateway.lane.dispatch.errand import Errand, Sender
+from argosy.gateway.lane.dispatch.explanation import explained, route_header
+from argosy.gateway.lane.dispatch.pool_way import PoolWay
+from argosy.gateway.lane.dispatch.refusal import public, refusal, retry_after, unservable
+from argosy.gateway.lane.dispatch.salt import salted
+from argosy.gateway.lane.request.completion import CompletionRequest
 from argosy.gateway.placement.adapters import Placement
 from argosy.gateway.placement.lease import Lease
 from argosy.gateway.routing.policy import Ask

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from argosy.gateway.errors import ClientDisconnected
+from argosy.gateway.lane.connection.handover import HandOver
+from argosy.gateway.lane.connection.inbound import Inbound
+from argosy.gateway.lane.connection.patience import Patience
 from argosy.gateway.lane.exchange import Exchange
-from argosy.gateway.lane.handover import HandOver
-from argosy.gateway.lane.inbound import Inbound
-from argosy.gateway.lane.patience import Patience
 from argosy.kit.errors import ApiError
 
 if TYPE_CHECKING:

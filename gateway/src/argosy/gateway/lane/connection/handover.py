@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from argosy.gateway.lane.inbound import Inbound
-from argosy.gateway.lane.request import PATHS
+from argosy.gateway.lane.connection.inbound import Inbound
+from argosy.gateway.lane.request.completion import PATHS
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 if TYPE_CHECKING:
-    from argosy.gateway.lane.protocol import LaneProtocol
+    from argosy.gateway.lane.connection.protocol import LaneProtocol
 
 
 class HandOver(Exception):

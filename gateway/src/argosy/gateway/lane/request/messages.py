@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from argosy.gateway.errors import echo
-from argosy.gateway.lane.checks import (
+from argosy.gateway.lane.request.checks import (
     Check,
     an_object,
     array,

@@ -15,13 +15,13 @@ from typing import Final
 import msgspec
 from argosy.gateway.engines.failures import EngineError
 from argosy.gateway.errors import EngineFailed, UpstreamMalformed
-from argosy.gateway.lane.answer import Answer
-from argosy.gateway.lane.inbound import Inbound
-from argosy.gateway.lane.names import Renamed
+from argosy.gateway.lane.answer.answer import Answer
+from argosy.gateway.lane.answer.names import Renamed
+from argosy.gateway.lane.answer.sse import StreamScanner, TokenUsage
+from argosy.gateway.lane.connection.inbound import Inbound
+from argosy.gateway.lane.dispatch.refusal import clean, public
 from argosy.gateway.lane.record import Course
-from argosy.gateway.lane.refusal import clean, public
-from argosy.gateway.lane.request import CompletionRequest
-from argosy.gateway.lane.sse import StreamScanner, TokenUsage
+from argosy.gateway.lane.request.completion import CompletionRequest
 from argosy.kit.errors import Internal
 
 _log = logging.getLogger(__name__)

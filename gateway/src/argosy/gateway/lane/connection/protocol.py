@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httptools
 from argosy.gateway.access import tokens
 from argosy.gateway.errors import render
-from argosy.gateway.lane.handover import ordinary_cycle
-from argosy.gateway.lane.head import Head, Memory
-from argosy.gateway.lane.heads import lines
-from argosy.gateway.lane.inbound import Inbound
-from argosy.gateway.lane.patience import Patience
-from argosy.gateway.lane.refused import (
+from argosy.gateway.lane.connection.handover import ordinary_cycle
+from argosy.gateway.lane.connection.head import Head, Memory
+from argosy.gateway.lane.connection.heads import lines
+from argosy.gateway.lane.connection.inbound import Inbound
+from argosy.gateway.lane.connection.patience import Patience
+from argosy.gateway.lane.connection.refused import (
     Refused,
     bad_request,
     head_too_large,
@@ -30,8 +30,8 @@ from argosy.gateway.lane.refused import (
     no_upgrade,
     unreadable,
 )
-from argosy.gateway.lane.request import operation_at
-from argosy.gateway.lane.worker import Worker
+from argosy.gateway.lane.connection.worker import Worker
+from argosy.gateway.lane.request.completion import operation_at
 from argosy.kit.errors import ApiError
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle

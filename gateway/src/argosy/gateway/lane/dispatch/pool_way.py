@@ -10,8 +10,8 @@ from typing import Final
 
 from argosy.api.registry.v1.registry_pb2 import Model, Pool
 from argosy.gateway.engines.replica import Replica
-from argosy.gateway.lane.budget import RetryBudget
-from argosy.gateway.lane.request import CompletionRequest
+from argosy.gateway.lane.dispatch.budget import RetryBudget
+from argosy.gateway.lane.request.completion import CompletionRequest
 from argosy.gateway.routing.policy import Ask, Candidate
 from argosy.gateway.routing.prefixes import Prefixes, beginnings
 from argosy.gateway.routing.router import Router

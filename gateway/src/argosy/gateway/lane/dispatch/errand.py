@@ -11,8 +11,8 @@ from typing import NamedTuple
 from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.engines.client import Header
 from argosy.gateway.engines.replica import Replica
-from argosy.gateway.lane.pool_way import PoolWay
-from argosy.gateway.lane.request import CompletionRequest
+from argosy.gateway.lane.dispatch.pool_way import PoolWay
+from argosy.gateway.lane.request.completion import CompletionRequest
 
 
 class Sender(NamedTuple):

@@ -15,9 +15,14 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from argosy.gateway.errors import echo
-from argosy.gateway.lane.checks import wrong_value
-from argosy.gateway.lane.parameters import CHAT, COMPLETION, EMBEDDING, Fate, Parameter
-from argosy.gateway.lane.quick import QuickChat, QuickCompletion, quick_chat, quick_completion
+from argosy.gateway.lane.request.checks import wrong_value
+from argosy.gateway.lane.request.parameters import CHAT, COMPLETION, EMBEDDING, Fate, Parameter
+from argosy.gateway.lane.request.quick import (
+    QuickChat,
+    QuickCompletion,
+    quick_chat,
+    quick_completion,
+)
 from argosy.kit.errors import InvalidRequest
 from msgspec import UNSET, Raw, Struct
 

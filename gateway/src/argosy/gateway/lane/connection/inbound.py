@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
-from argosy.gateway.lane.head import Head
+from argosy.gateway.lane.connection.head import Head
 from argosy.kit.errors import ApiError, TooLarge
 
 if TYPE_CHECKING:
-    from argosy.gateway.lane.protocol import LaneProtocol
+    from argosy.gateway.lane.connection.protocol import LaneProtocol
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK: Final = b"0\r\n\r\n"

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from argosy.gateway.lane.heads import Header
-from argosy.gateway.lane.request import Operation
+from argosy.gateway.lane.connection.heads import Header
+from argosy.gateway.lane.request.completion import Operation
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)\r\n", re.IGNORECASE)
 _MOST_DIGITS: Final = 9

@@ -1,0 +1,5 @@
+"""An engine's answer on its way to the client. Does not know how it was found.
+
+answer.py      what has begun, and what must be given back
+relay.py       passes it on (sse.py looks into a stream, names.py puts the client's name in)
+"""

@@ -1,0 +1,7 @@
+"""A client's connection. Knows HTTP/1.1; does not know what is asked.
+
+protocol.py    what the client's bytes are (patience.py: its deadlines; refused.py: what is refused)
+inbound.py     one request on it and the way back (head.py, heads.py: heads read and written)
+worker.py      the task that serves a connection's requests
+handover.py    what the lane has read and the ordinary API answers
+"""
