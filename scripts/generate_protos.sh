@@ -17,6 +17,6 @@ PATH="$(dirname "$python"):$PATH" "$python" -m grpc_tools.protoc -I proto/idl \
 find "$out" -name 'common_pb2_grpc.py*' -delete
 find "$out" -name 'events_pb2_grpc.py*' -delete
 if [ "$out" != proto/src ]; then
-    diff -r -x '*.pyc' -x __pycache__ -x ids.py -x subjects.py -x '*.egg-info' -x __init__.py "$out/argosy" proto/src/argosy \
+    diff -r -x '*.pyc' -x __pycache__ -x ids.py -x subjects.py -x records.py -x '*.egg-info' -x __init__.py "$out/argosy" proto/src/argosy \
         || { echo "generated code is stale: run 'make protos'" >&2; exit 1; }
 fi
