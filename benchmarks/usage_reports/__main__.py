@@ -26,6 +26,7 @@ from argosy.gateway.http.usage_shapes import REPORTS, costs_json, usage_json
 from argosy.kit.clock import ManualClock
 from argosy.kit.db import Database
 from argosy.registry.rpc.usage_reports import UsageReportServicer
+from argosy.registry.usecases.cost_estimates import CostEstimates
 from argosy.registry.usecases.usage_costs import UsageCosts
 from argosy.registry.usecases.usage_reports import UsageReports
 from pydantic import SecretStr
@@ -61,7 +62,9 @@ class Desk:
     def __init__(self, database: Database) -> None:
         clock = ManualClock(_BEGIN + timedelta(days=month.DAYS))
         self._servicer = UsageReportServicer(
-            UsageReports(database, clock), UsageCosts(database, clock, "usd")
+            UsageReports(database, clock),
+            UsageCosts(database, clock, "usd"),
+            CostEstimates(database, clock, "usd"),
         )
 
     def usage(

@@ -11,9 +11,9 @@ from argosy.api.registry.v1.registry_pb2 import Model, Price
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.limits import Limits, Reservation, cost_of
-from argosy.gateway.errors import QuotaExceeded, render
+from argosy.gateway.errors import render
 from argosy.kit.clock import ManualClock
-from argosy.kit.errors import RateLimited
+from argosy.kit.errors import QuotaExceeded, RateLimited
 from prometheus_client import CollectorRegistry
 
 MODEL = Model(id="m", price=Price(input=1_000_000, cached_input=100_000, output=4_000_000))

@@ -12,6 +12,7 @@ ALL = [
     errors.Conflict,
     errors.TooLarge,
     errors.RateLimited,
+    errors.QuotaExceeded,
     errors.Unavailable,
     errors.Internal,
 ]
@@ -39,5 +40,6 @@ def test_a_kind_from_a_newer_version_becomes_internal() -> None:
 def test_every_kind_has_one_class_and_statuses_are_distinct() -> None:
     kinds = set(common_pb2.ErrorKind.values()) - {common_pb2.ERROR_KIND_UNSPECIFIED}
     assert kinds == {c.kind for c in ALL}
-    assert len({c.http_status for c in ALL}) == len(ALL)
+    # A quota is a limit too, and OpenAI answers both with 429.
+    assert len({(c.http_status, c.openai_type) for c in ALL}) == len(ALL)
     assert len({c.grpc_status for c in ALL}) == len(ALL)

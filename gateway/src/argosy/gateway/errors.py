@@ -5,7 +5,6 @@
     ├── MethodNotAllowed               405   the route exists, with another method
     ├── BodyTimeout                    408   the client did not send its body in time
     ├── HeadTooLarge                   431   the request's head is beyond the limits
-    ├── QuotaExceeded                  429   the money of the day is used up
     ├── QueueFull                      429   the pool's queue has no room
     ├── EngineRefused                  4xx   the engine says that the request is wrong
     ├── ClientDisconnected             499   nobody reads the answer; only metered
@@ -33,6 +32,7 @@ from argosy.kit.errors import (
     InvalidRequest,
     NotFound,
     PermissionDenied,
+    QuotaExceeded,
     RateLimited,
     TooLarge,
     Unauthenticated,
@@ -85,12 +85,6 @@ class HeadTooLarge(ApiError):
 
     http_status = 431
     openai_type = "invalid_request_error"
-
-
-class QuotaExceeded(RateLimited):
-    """The money of the day is used up."""
-
-    openai_type = "insufficient_quota"
 
 
 class QueueFull(RateLimited):

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from argosy.gateway.access.subjects import COST_A_MICRO, Limit, Subject
-from argosy.gateway.errors import QuotaExceeded
-from argosy.kit.errors import RateLimited
+from argosy.kit.errors import QuotaExceeded, RateLimited
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -38,7 +37,7 @@ def money_of_the_month() -> QuotaExceeded:
     return QuotaExceeded(
         "Your project has reached its spend limit of this calendar month (UTC). Ask an owner to "
         "raise it, or wait for the next month.",
-        code="spend_limit_reached",
+        code="insufficient_quota",
         headers=(_NO_RETRY,),
     )
 

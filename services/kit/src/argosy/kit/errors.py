@@ -8,6 +8,7 @@
     ├── Conflict           409  the state of the thing forbids it
     ├── TooLarge           413  over a size limit
     ├── RateLimited        429  over a rate limit, or the queue is full
+    │   └── QuotaExceeded  429  the money of the day or the month is used up
     ├── Unavailable        503  try again later
     └── Internal           500  our fault
 
@@ -101,6 +102,11 @@ class RateLimited(ApiError):
     openai_type = "rate_limit_error"
 
 
+class QuotaExceeded(RateLimited):
+    kind = common_pb2.ERROR_KIND_QUOTA_EXCEEDED
+    openai_type = "insufficient_quota"
+
+
 class Unavailable(ApiError):
     kind = common_pb2.ERROR_KIND_UNAVAILABLE
     http_status = 503
@@ -121,6 +127,7 @@ _BY_KIND: Final[dict[int, type[ApiError]]] = {
         Conflict,
         TooLarge,
         RateLimited,
+        QuotaExceeded,
         Unavailable,
         Internal,
     )

@@ -43,6 +43,7 @@ from argosy.registry.usecases.accounts_desk import Desk
 from argosy.registry.usecases.accounts_keys import Keys
 from argosy.registry.usecases.accounts_people import Invites, Members, Users
 from argosy.registry.usecases.accounts_spend import SpendWatch
+from argosy.registry.usecases.cost_estimates import CostEstimates
 from argosy.registry.usecases.files import Files
 from argosy.registry.usecases.models import Models
 from argosy.registry.usecases.publish_adapter import PublishAdapter
@@ -98,8 +99,11 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     )
     models = Models(database, folders, outbox, feed, clock)
     book = ledger.Ledger(database, metrics)
+    currency = catalog.organization.currency
     reports = UsageReportServicer(
-        UsageReports(database, clock), UsageCosts(database, clock, catalog.organization.currency)
+        UsageReports(database, clock),
+        UsageCosts(database, clock, currency),
+        CostEstimates(database, clock, currency),
     )
     sweeper = sweep.Sweep(
         database, blobs, folders, outbox, clock, settings.orphan_grace_seconds, metrics

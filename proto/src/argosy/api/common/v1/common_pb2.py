@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!argosy/api/common/v1/common.proto\x12\x14\x61rgosy.api.common.v1\"g\n\x08\x41piError\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.argosy.api.common.v1.ErrorKind\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05param\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\">\n\x0bPageRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x11\n\tascending\x18\x03 \x01(\x08*\xa8\x02\n\tErrorKind\x12\x1a\n\x16\x45RROR_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_KIND_INVALID_REQUEST\x10\x01\x12\x1e\n\x1a\x45RROR_KIND_UNAUTHENTICATED\x10\x02\x12 \n\x1c\x45RROR_KIND_PERMISSION_DENIED\x10\x03\x12\x18\n\x14\x45RROR_KIND_NOT_FOUND\x10\x04\x12\x17\n\x13\x45RROR_KIND_CONFLICT\x10\x05\x12\x18\n\x14\x45RROR_KIND_TOO_LARGE\x10\x06\x12\x1b\n\x17\x45RROR_KIND_RATE_LIMITED\x10\x07\x12\x1a\n\x16\x45RROR_KIND_UNAVAILABLE\x10\x08\x12\x17\n\x13\x45RROR_KIND_INTERNAL\x10\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!argosy/api/common/v1/common.proto\x12\x14\x61rgosy.api.common.v1\"g\n\x08\x41piError\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.argosy.api.common.v1.ErrorKind\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05param\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\">\n\x0bPageRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x11\n\tascending\x18\x03 \x01(\x08*\xc7\x02\n\tErrorKind\x12\x1a\n\x16\x45RROR_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_KIND_INVALID_REQUEST\x10\x01\x12\x1e\n\x1a\x45RROR_KIND_UNAUTHENTICATED\x10\x02\x12 \n\x1c\x45RROR_KIND_PERMISSION_DENIED\x10\x03\x12\x18\n\x14\x45RROR_KIND_NOT_FOUND\x10\x04\x12\x17\n\x13\x45RROR_KIND_CONFLICT\x10\x05\x12\x18\n\x14\x45RROR_KIND_TOO_LARGE\x10\x06\x12\x1b\n\x17\x45RROR_KIND_RATE_LIMITED\x10\x07\x12\x1a\n\x16\x45RROR_KIND_UNAVAILABLE\x10\x08\x12\x17\n\x13\x45RROR_KIND_INTERNAL\x10\t\x12\x1d\n\x19\x45RROR_KIND_QUOTA_EXCEEDED\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'argosy.api.common.v1.common
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORKIND']._serialized_start=229
-  _globals['_ERRORKIND']._serialized_end=525
+  _globals['_ERRORKIND']._serialized_end=556
   _globals['_APIERROR']._serialized_start=59
   _globals['_APIERROR']._serialized_end=162
   _globals['_PAGEREQUEST']._serialized_start=164

@@ -33,6 +33,7 @@ class _ErrorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorKind.V
     ERROR_KIND_RATE_LIMITED: _ErrorKind.ValueType  # 7
     ERROR_KIND_UNAVAILABLE: _ErrorKind.ValueType  # 8
     ERROR_KIND_INTERNAL: _ErrorKind.ValueType  # 9
+    ERROR_KIND_QUOTA_EXCEEDED: _ErrorKind.ValueType  # 10
 
 class ErrorKind(_ErrorKind, metaclass=_ErrorKindEnumTypeWrapper):
     """The closed set of ways to fail. Each has one HTTP status and one gRPC status."""
@@ -47,6 +48,7 @@ ERROR_KIND_TOO_LARGE: ErrorKind.ValueType  # 6
 ERROR_KIND_RATE_LIMITED: ErrorKind.ValueType  # 7
 ERROR_KIND_UNAVAILABLE: ErrorKind.ValueType  # 8
 ERROR_KIND_INTERNAL: ErrorKind.ValueType  # 9
+ERROR_KIND_QUOTA_EXCEEDED: ErrorKind.ValueType  # 10
 Global___ErrorKind: _TypeAlias = ErrorKind  # noqa: Y015
 
 @_typing.final

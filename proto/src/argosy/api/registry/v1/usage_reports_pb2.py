@@ -22,43 +22,54 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*argosy/api/registry/v1/usage_reports.proto\x12\x16\x61rgosy.api.registry.v1\"\x84\x01\n\x0bUsageWindow\x12\x12\n\nstart_time\x18\x01 \x01(\x03\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\x03\x12\x32\n\x05width\x18\x03 \x01(\x0e\x32#.argosy.api.registry.v1.BucketWidth\x12\r\n\x05limit\x18\x04 \x01(\x05\x12\x0c\n\x04page\x18\x05 \x01(\t\"\x87\x01\n\x0bUsageFilter\x12\x13\n\x0bproject_ids\x18\x01 \x03(\t\x12\x10\n\x08user_ids\x18\x02 \x03(\t\x12\x0f\n\x07key_ids\x18\x03 \x03(\t\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\x12\n\x05\x62\x61tch\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x12\n\nline_items\x18\x06 \x03(\tB\x08\n\x06_batch\"\x81\x01\n\nUsageGroup\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x12\n\x05\x62\x61tch\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tline_item\x18\x06 \x01(\tB\x08\n\x06_batch\"\xe5\x01\n\x12ReportUsageRequest\x12/\n\x04kind\x18\x01 \x01(\x0e\x32!.argosy.api.registry.v1.UsageKind\x12\x33\n\x06window\x18\x02 \x01(\x0b\x32#.argosy.api.registry.v1.UsageWindow\x12\x33\n\x06\x66ilter\x18\x03 \x01(\x0b\x32#.argosy.api.registry.v1.UsageFilter\x12\x34\n\x08group_by\x18\x04 \x03(\x0e\x32\".argosy.api.registry.v1.UsageField\"^\n\x13ReportUsageResponse\x12\x34\n\x07\x62uckets\x18\x01 \x03(\x0b\x32#.argosy.api.registry.v1.UsageBucket\x12\x11\n\tnext_page\x18\x02 \x01(\t\"i\n\x0bUsageBucket\x12\x12\n\nstart_time\x18\x01 \x01(\x03\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\x03\x12\x34\n\x07results\x18\x03 \x03(\x0b\x32#.argosy.api.registry.v1.UsageResult\"\xb8\x01\n\x0bUsageResult\x12\x31\n\x05group\x18\x01 \x01(\x0b\x32\".argosy.api.registry.v1.UsageGroup\x12\x10\n\x08requests\x18\x02 \x01(\x03\x12\x1a\n\x12\x65stimated_requests\x18\x03 \x01(\x03\x12\x14\n\x0cinput_tokens\x18\x04 \x01(\x03\x12\x1b\n\x13\x63\x61\x63hed_input_tokens\x18\x05 \x01(\x03\x12\x15\n\routput_tokens\x18\x06 \x01(\x03\"\xb4\x01\n\x12ReportCostsRequest\x12\x33\n\x06window\x18\x01 \x01(\x0b\x32#.argosy.api.registry.v1.UsageWindow\x12\x33\n\x06\x66ilter\x18\x02 \x01(\x0b\x32#.argosy.api.registry.v1.UsageFilter\x12\x34\n\x08group_by\x18\x03 \x03(\x0e\x32\".argosy.api.registry.v1.UsageField\"o\n\x13ReportCostsResponse\x12\x33\n\x07\x62uckets\x18\x01 \x03(\x0b\x32\".argosy.api.registry.v1.CostBucket\x12\x11\n\tnext_page\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\"g\n\nCostBucket\x12\x12\n\nstart_time\x18\x01 \x01(\x03\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\x03\x12\x33\n\x07results\x18\x03 \x03(\x0b\x32\".argosy.api.registry.v1.CostResult\"o\n\nCostResult\x12\x31\n\x05group\x18\x01 \x01(\x0b\x32\".argosy.api.registry.v1.UsageGroup\x12\x0e\n\x06micros\x18\x02 \x01(\x03\x12\x10\n\x08quantity\x18\x03 \x01(\x01\x12\x0c\n\x04unit\x18\x04 \x01(\t*t\n\tUsageKind\x12\x1a\n\x16USAGE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16USAGE_KIND_COMPLETIONS\x10\x01\x12\x19\n\x15USAGE_KIND_EMBEDDINGS\x10\x02\x12\x14\n\x10USAGE_KIND_OTHER\x10\x03*q\n\x0b\x42ucketWidth\x12\x1c\n\x18\x42UCKET_WIDTH_UNSPECIFIED\x10\x00\x12\x17\n\x13\x42UCKET_WIDTH_MINUTE\x10\x01\x12\x15\n\x11\x42UCKET_WIDTH_HOUR\x10\x02\x12\x14\n\x10\x42UCKET_WIDTH_DAY\x10\x03*\xb6\x01\n\nUsageField\x12\x1b\n\x17USAGE_FIELD_UNSPECIFIED\x10\x00\x12\x17\n\x13USAGE_FIELD_PROJECT\x10\x01\x12\x14\n\x10USAGE_FIELD_USER\x10\x02\x12\x13\n\x0fUSAGE_FIELD_KEY\x10\x03\x12\x15\n\x11USAGE_FIELD_MODEL\x10\x04\x12\x15\n\x11USAGE_FIELD_BATCH\x10\x05\x12\x19\n\x15USAGE_FIELD_LINE_ITEM\x10\x06\x32\xe4\x01\n\x12UsageReportService\x12\x66\n\x0bReportUsage\x12*.argosy.api.registry.v1.ReportUsageRequest\x1a+.argosy.api.registry.v1.ReportUsageResponse\x12\x66\n\x0bReportCosts\x12*.argosy.api.registry.v1.ReportCostsRequest\x1a+.argosy.api.registry.v1.ReportCostsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*argosy/api/registry/v1/usage_reports.proto\x12\x16\x61rgosy.api.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x01\n\x0bUsageWindow\x12\x12\n\nstart_time\x18\x01 \x01(\x03\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\x03\x12\x32\n\x05width\x18\x03 \x01(\x0e\x32#.argosy.api.registry.v1.BucketWidth\x12\r\n\x05limit\x18\x04 \x01(\x05\x12\x0c\n\x04page\x18\x05 \x01(\t\"\x87\x01\n\x0bUsageFilter\x12\x13\n\x0bproject_ids\x18\x01 \x03(\t\x12\x10\n\x08user_ids\x18\x02 \x03(\t\x12\x0f\n\x07key_ids\x18\x03 \x03(\t\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\x12\n\x05\x62\x61tch\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x12\n\nline_items\x18\x06 \x03(\tB\x08\n\x06_batch\"\x81\x01\n\nUsageGroup\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x12\n\x05\x62\x61tch\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tline_item\x18\x06 \x01(\tB\x08\n\x06_batch\"\xe5\x01\n\x12ReportUsageRequest\x12/\n\x04kind\x18\x01 \x01(\x0e\x32!.argosy.api.registry.v1.UsageKind\x12\x33\n\x06window\x18\x02 \x01(\x0b\x32#.argosy.api.registry.v1.UsageWindow\x12\x33\n\x06\x66ilter\x18\x03 \x01(\x0b\x32#.argosy.api.registry.v1.UsageFilter\x12\x34\n\x08group_by\x18\x04 \x03(\x0e\x32\".argosy.api.registry.v1.UsageField\"^\n\x13ReportUsageResponse\x12\x34\n\x07\x62uckets\x18\x01 \x03(\x0b\x32#.argosy.api.registry.v1.UsageBucket\x12\x11\n\tnext_page\x18\x02 \x01(\t\"i\n\x0bUsageBucket\x12\x12\n\nstart_time\x18\x01 \x01(\x03\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\x03\x12\x34\n\x07results\x18\x03 \x03(\x0b\x32#.argosy.api.registry.v1.UsageResult\"\xb8\x01\n\x0bUsageResult\x12\x31\n\x05group\x18\x01 \x01(\x0b\x32\".argosy.api.registry.v1.UsageGroup\x12\x10\n\x08requests\x18\x02 \x01(\x03\x12\x1a\n\x12\x65stimated_requests\x18\x03 \x01(\x03\x12\x14\n\x0cinput_tokens\x18\x04 \x01(\x03\x12\x1b\n\x13\x63\x61\x63hed_input_tokens\x18\x05 \x01(\x03\x12\x15\n\routput_tokens\x18\x06 \x01(\x03\"\xb4\x01\n\x12ReportCostsRequest\x12\x33\n\x06window\x18\x01 \x01(\x0b\x32#.argosy.api.registry.v1.UsageWindow\x12\x33\n\x06\x66ilter\x18\x02 \x01(\x0b\x32#.argosy.api.registry.v1.UsageFilter\x12\x34\n\x08group_by\x18\x03 \x03(\x0e\x32\".argosy.api.registry.v1.UsageField\"o\n\x13ReportCostsResponse\x12\x33\n\x07\x62uckets\x18\x01 \x03(\x0b\x32\".argosy.api.registry.v1.CostBucket\x12\x11\n\tnext_page\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\"g\n\nCostBucket\x12\x12\n\nstart_time\x18\x01 \x01(\x03\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\x03\x12\x33\n\x07results\x18\x03 \x03(\x0b\x32\".argosy.api.registry.v1.CostResult\"o\n\nCostResult\x12\x31\n\x05group\x18\x01 \x01(\x0b\x32\".argosy.api.registry.v1.UsageGroup\x12\x0e\n\x06micros\x18\x02 \x01(\x03\x12\x10\n\x08quantity\x18\x03 \x01(\x01\x12\x0c\n\x04unit\x18\x04 \x01(\t\"\xd3\x01\n\x13\x45stimateCostRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x17\n\x0ftraining_tokens\x18\x03 \x01(\x03\x12\x14\n\x0cinput_tokens\x18\x04 \x01(\x03\x12\x1b\n\x13\x63\x61\x63hed_input_tokens\x18\x05 \x01(\x03\x12\x15\n\routput_tokens\x18\x06 \x01(\x03\x12\x0f\n\x07seconds\x18\x07 \x01(\x01\x12&\n\x02\x61t\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x01\n\x14\x45stimateCostResponse\x12\x0e\n\x06micros\x18\x01 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x0e\n\x06priced\x18\x03 \x01(\x08\x12/\n\x05lines\x18\x04 \x03(\x0b\x32 .argosy.api.registry.v1.CostLine\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\"b\n\x08\x43ostLine\x12\x11\n\tline_item\x18\x01 \x01(\t\x12\x0e\n\x06micros\x18\x02 \x01(\x03\x12\x10\n\x08quantity\x18\x03 \x01(\x01\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x13\n\x0bunit_micros\x18\x05 \x01(\x03\"%\n\x0fGetSpendRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"\xb8\x01\n\x10GetSpendResponse\x12\x16\n\x0eproject_micros\x18\x01 \x01(\x03\x12\x1b\n\x13organization_micros\x18\x02 \x01(\x03\x12\x19\n\x11project_threshold\x18\x03 \x01(\x03\x12\x1e\n\x16organization_threshold\x18\x04 \x01(\x03\x12\x11\n\texhausted\x18\x05 \x01(\x08\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x10\n\x08\x63urrency\x18\x07 \x01(\t*t\n\tUsageKind\x12\x1a\n\x16USAGE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16USAGE_KIND_COMPLETIONS\x10\x01\x12\x19\n\x15USAGE_KIND_EMBEDDINGS\x10\x02\x12\x14\n\x10USAGE_KIND_OTHER\x10\x03*q\n\x0b\x42ucketWidth\x12\x1c\n\x18\x42UCKET_WIDTH_UNSPECIFIED\x10\x00\x12\x17\n\x13\x42UCKET_WIDTH_MINUTE\x10\x01\x12\x15\n\x11\x42UCKET_WIDTH_HOUR\x10\x02\x12\x14\n\x10\x42UCKET_WIDTH_DAY\x10\x03*\xb6\x01\n\nUsageField\x12\x1b\n\x17USAGE_FIELD_UNSPECIFIED\x10\x00\x12\x17\n\x13USAGE_FIELD_PROJECT\x10\x01\x12\x14\n\x10USAGE_FIELD_USER\x10\x02\x12\x13\n\x0fUSAGE_FIELD_KEY\x10\x03\x12\x15\n\x11USAGE_FIELD_MODEL\x10\x04\x12\x15\n\x11USAGE_FIELD_BATCH\x10\x05\x12\x19\n\x15USAGE_FIELD_LINE_ITEM\x10\x06\x32\xae\x03\n\x12UsageReportService\x12\x66\n\x0bReportUsage\x12*.argosy.api.registry.v1.ReportUsageRequest\x1a+.argosy.api.registry.v1.ReportUsageResponse\x12\x66\n\x0bReportCosts\x12*.argosy.api.registry.v1.ReportCostsRequest\x1a+.argosy.api.registry.v1.ReportCostsResponse\x12i\n\x0c\x45stimateCost\x12+.argosy.api.registry.v1.EstimateCostRequest\x1a,.argosy.api.registry.v1.EstimateCostResponse\x12]\n\x08GetSpend\x12\'.argosy.api.registry.v1.GetSpendRequest\x1a(.argosy.api.registry.v1.GetSpendResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'argosy.api.registry.v1.usage_reports_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_USAGEKIND']._serialized_start=1611
-  _globals['_USAGEKIND']._serialized_end=1727
-  _globals['_BUCKETWIDTH']._serialized_start=1729
-  _globals['_BUCKETWIDTH']._serialized_end=1842
-  _globals['_USAGEFIELD']._serialized_start=1845
-  _globals['_USAGEFIELD']._serialized_end=2027
-  _globals['_USAGEWINDOW']._serialized_start=71
-  _globals['_USAGEWINDOW']._serialized_end=203
-  _globals['_USAGEFILTER']._serialized_start=206
-  _globals['_USAGEFILTER']._serialized_end=341
-  _globals['_USAGEGROUP']._serialized_start=344
-  _globals['_USAGEGROUP']._serialized_end=473
-  _globals['_REPORTUSAGEREQUEST']._serialized_start=476
-  _globals['_REPORTUSAGEREQUEST']._serialized_end=705
-  _globals['_REPORTUSAGERESPONSE']._serialized_start=707
-  _globals['_REPORTUSAGERESPONSE']._serialized_end=801
-  _globals['_USAGEBUCKET']._serialized_start=803
-  _globals['_USAGEBUCKET']._serialized_end=908
-  _globals['_USAGERESULT']._serialized_start=911
-  _globals['_USAGERESULT']._serialized_end=1095
-  _globals['_REPORTCOSTSREQUEST']._serialized_start=1098
-  _globals['_REPORTCOSTSREQUEST']._serialized_end=1278
-  _globals['_REPORTCOSTSRESPONSE']._serialized_start=1280
-  _globals['_REPORTCOSTSRESPONSE']._serialized_end=1391
-  _globals['_COSTBUCKET']._serialized_start=1393
-  _globals['_COSTBUCKET']._serialized_end=1496
-  _globals['_COSTRESULT']._serialized_start=1498
-  _globals['_COSTRESULT']._serialized_end=1609
-  _globals['_USAGEREPORTSERVICE']._serialized_start=2030
-  _globals['_USAGEREPORTSERVICE']._serialized_end=2258
+  _globals['_USAGEKIND']._serialized_start=2325
+  _globals['_USAGEKIND']._serialized_end=2441
+  _globals['_BUCKETWIDTH']._serialized_start=2443
+  _globals['_BUCKETWIDTH']._serialized_end=2556
+  _globals['_USAGEFIELD']._serialized_start=2559
+  _globals['_USAGEFIELD']._serialized_end=2741
+  _globals['_USAGEWINDOW']._serialized_start=104
+  _globals['_USAGEWINDOW']._serialized_end=236
+  _globals['_USAGEFILTER']._serialized_start=239
+  _globals['_USAGEFILTER']._serialized_end=374
+  _globals['_USAGEGROUP']._serialized_start=377
+  _globals['_USAGEGROUP']._serialized_end=506
+  _globals['_REPORTUSAGEREQUEST']._serialized_start=509
+  _globals['_REPORTUSAGEREQUEST']._serialized_end=738
+  _globals['_REPORTUSAGERESPONSE']._serialized_start=740
+  _globals['_REPORTUSAGERESPONSE']._serialized_end=834
+  _globals['_USAGEBUCKET']._serialized_start=836
+  _globals['_USAGEBUCKET']._serialized_end=941
+  _globals['_USAGERESULT']._serialized_start=944
+  _globals['_USAGERESULT']._serialized_end=1128
+  _globals['_REPORTCOSTSREQUEST']._serialized_start=1131
+  _globals['_REPORTCOSTSREQUEST']._serialized_end=1311
+  _globals['_REPORTCOSTSRESPONSE']._serialized_start=1313
+  _globals['_REPORTCOSTSRESPONSE']._serialized_end=1424
+  _globals['_COSTBUCKET']._serialized_start=1426
+  _globals['_COSTBUCKET']._serialized_end=1529
+  _globals['_COSTRESULT']._serialized_start=1531
+  _globals['_COSTRESULT']._serialized_end=1642
+  _globals['_ESTIMATECOSTREQUEST']._serialized_start=1645
+  _globals['_ESTIMATECOSTREQUEST']._serialized_end=1856
+  _globals['_ESTIMATECOSTRESPONSE']._serialized_start=1859
+  _globals['_ESTIMATECOSTRESPONSE']._serialized_end=1997
+  _globals['_COSTLINE']._serialized_start=1999
+  _globals['_COSTLINE']._serialized_end=2097
+  _globals['_GETSPENDREQUEST']._serialized_start=2099
+  _globals['_GETSPENDREQUEST']._serialized_end=2136
+  _globals['_GETSPENDRESPONSE']._serialized_start=2139
+  _globals['_GETSPENDRESPONSE']._serialized_end=2323
+  _globals['_USAGEREPORTSERVICE']._serialized_start=2744
+  _globals['_USAGEREPORTSERVICE']._serialized_end=3174
 # @@protoc_insertion_point(module_scope)

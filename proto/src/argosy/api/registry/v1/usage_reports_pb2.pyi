@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
@@ -441,3 +442,185 @@ class CostResult(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CostResult: _TypeAlias = CostResult  # noqa: Y015
+
+@_typing.final
+class EstimateCostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    TRAINING_TOKENS_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHED_INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The base model of a tuning job, or the model that answers."""
+    operation: _builtins.str
+    """training, chat, completion, embedding or file_search."""
+    training_tokens: _builtins.int
+    """Every epoch again, padding left out."""
+    input_tokens: _builtins.int
+    """No cache held these."""
+    cached_input_tokens: _builtins.int
+    output_tokens: _builtins.int
+    seconds: _builtins.float
+    """How long the hardware works on it; 0 where nobody knows. Then what the model took for a token
+    before is asked, if hardware has a price.
+    """
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """Whose price holds; unset for now."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        operation: _builtins.str = ...,
+        training_tokens: _builtins.int = ...,
+        input_tokens: _builtins.int = ...,
+        cached_input_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
+        seconds: _builtins.float = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "cached_input_tokens", b"cached_input_tokens", "input_tokens", b"input_tokens", "model", b"model", "operation", b"operation", "output_tokens", b"output_tokens", "seconds", b"seconds", "training_tokens", b"training_tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateCostRequest: _TypeAlias = EstimateCostRequest  # noqa: Y015
+
+@_typing.final
+class EstimateCostResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MICROS_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    PRICED_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    micros: _builtins.int
+    """Millionths of the currency unit."""
+    currency: _builtins.str
+    """Lower-case ISO 4217."""
+    priced: _builtins.bool
+    """False where nothing that is used has a price; then `micros` is 0 and tells nothing."""
+    seconds: _builtins.float
+    """The time that hardware was priced for; 0 where hardware has no price, or nothing tells the time."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___CostLine]: ...
+    def __init__(
+        self,
+        *,
+        micros: _builtins.int = ...,
+        currency: _builtins.str = ...,
+        priced: _builtins.bool = ...,
+        lines: _abc.Iterable[Global___CostLine] | None = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "lines", b"lines", "micros", b"micros", "priced", b"priced", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateCostResponse: _TypeAlias = EstimateCostResponse  # noqa: Y015
+
+@_typing.final
+class CostLine(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_ITEM_FIELD_NUMBER: _builtins.int
+    MICROS_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    UNIT_MICROS_FIELD_NUMBER: _builtins.int
+    line_item: _builtins.str
+    """`<model>, training_tokens`, as costs are reported."""
+    micros: _builtins.int
+    quantity: _builtins.float
+    unit: _builtins.str
+    """tokens or duration_hours."""
+    unit_micros: _builtins.int
+    """Millionths for a million tokens, or for an hour."""
+    def __init__(
+        self,
+        *,
+        line_item: _builtins.str = ...,
+        micros: _builtins.int = ...,
+        quantity: _builtins.float = ...,
+        unit: _builtins.str = ...,
+        unit_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_item", b"line_item", "micros", b"micros", "quantity", b"quantity", "unit", b"unit", "unit_micros", b"unit_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CostLine: _TypeAlias = CostLine  # noqa: Y015
+
+@_typing.final
+class GetSpendRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project_id", b"project_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSpendRequest: _TypeAlias = GetSpendRequest  # noqa: Y015
+
+@_typing.final
+class GetSpendResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_MICROS_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_MICROS_FIELD_NUMBER: _builtins.int
+    PROJECT_THRESHOLD_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_THRESHOLD_FIELD_NUMBER: _builtins.int
+    EXHAUSTED_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    project_micros: _builtins.int
+    """Spent in the calendar month (UTC), in millionths of the currency unit."""
+    organization_micros: _builtins.int
+    project_threshold: _builtins.int
+    """In hundredths of the currency unit; 0 for none."""
+    organization_threshold: _builtins.int
+    exhausted: _builtins.bool
+    """True where one of the two is reached: work that costs money is refused, with
+    `insufficient_quota`.
+    """
+    message: _builtins.str
+    """What to tell the caller; empty unless exhausted."""
+    currency: _builtins.str
+    def __init__(
+        self,
+        *,
+        project_micros: _builtins.int = ...,
+        organization_micros: _builtins.int = ...,
+        project_threshold: _builtins.int = ...,
+        organization_threshold: _builtins.int = ...,
+        exhausted: _builtins.bool = ...,
+        message: _builtins.str = ...,
+        currency: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "exhausted", b"exhausted", "message", b"message", "organization_micros", b"organization_micros", "organization_threshold", b"organization_threshold", "project_micros", b"project_micros", "project_threshold", b"project_threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSpendResponse: _TypeAlias = GetSpendResponse  # noqa: Y015

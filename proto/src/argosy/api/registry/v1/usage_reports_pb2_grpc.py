@@ -46,6 +46,16 @@ class UsageReportServiceStub:
                 request_serializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.ReportCostsRequest.SerializeToString,
                 response_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.ReportCostsResponse.FromString,
                 _registered_method=True)
+        self.EstimateCost = channel.unary_unary(
+                '/argosy.api.registry.v1.UsageReportService/EstimateCost',
+                request_serializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.EstimateCostRequest.SerializeToString,
+                response_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.EstimateCostResponse.FromString,
+                _registered_method=True)
+        self.GetSpend = channel.unary_unary(
+                '/argosy.api.registry.v1.UsageReportService/GetSpend',
+                request_serializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.GetSpendRequest.SerializeToString,
+                response_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.GetSpendResponse.FromString,
+                _registered_method=True)
 
 
 class UsageReportServiceServicer:
@@ -65,6 +75,21 @@ class UsageReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EstimateCost(self, request, context):
+        """What a piece of work costs: before it begins, of what it is expected to use; after its end, of
+        what it used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSpend(self, request, context):
+        """What a project has spent this month, and whether it may go on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UsageReportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +102,16 @@ def add_UsageReportServiceServicer_to_server(servicer, server):
                     servicer.ReportCosts,
                     request_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.ReportCostsRequest.FromString,
                     response_serializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.ReportCostsResponse.SerializeToString,
+            ),
+            'EstimateCost': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateCost,
+                    request_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.EstimateCostRequest.FromString,
+                    response_serializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.EstimateCostResponse.SerializeToString,
+            ),
+            'GetSpend': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSpend,
+                    request_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.GetSpendRequest.FromString,
+                    response_serializer=argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.GetSpendResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +170,60 @@ class UsageReportService:
             '/argosy.api.registry.v1.UsageReportService/ReportCosts',
             argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.ReportCostsRequest.SerializeToString,
             argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.ReportCostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateCost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argosy.api.registry.v1.UsageReportService/EstimateCost',
+            argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.EstimateCostRequest.SerializeToString,
+            argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.EstimateCostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSpend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argosy.api.registry.v1.UsageReportService/GetSpend',
+            argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.GetSpendRequest.SerializeToString,
+            argosy_dot_api_dot_registry_dot_v1_dot_usage__reports__pb2.GetSpendResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,12 @@ class UsageReportServiceStub:
     def __new__(cls, channel: _aio.Channel) -> UsageReportServiceAsyncStub: ...
     ReportUsage: _grpc.UnaryUnaryMultiCallable[_usage_reports_pb2.ReportUsageRequest, _usage_reports_pb2.ReportUsageResponse]
     ReportCosts: _grpc.UnaryUnaryMultiCallable[_usage_reports_pb2.ReportCostsRequest, _usage_reports_pb2.ReportCostsResponse]
+    EstimateCost: _grpc.UnaryUnaryMultiCallable[_usage_reports_pb2.EstimateCostRequest, _usage_reports_pb2.EstimateCostResponse]
+    """What a piece of work costs: before it begins, of what it is expected to use; after its end, of
+    what it used.
+    """
+    GetSpend: _grpc.UnaryUnaryMultiCallable[_usage_reports_pb2.GetSpendRequest, _usage_reports_pb2.GetSpendResponse]
+    """What a project has spent this month, and whether it may go on."""
 
 @_typing.type_check_only
 class UsageReportServiceAsyncStub(UsageReportServiceStub):
@@ -47,6 +53,12 @@ class UsageReportServiceAsyncStub(UsageReportServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ReportUsage: _aio.UnaryUnaryMultiCallable[_usage_reports_pb2.ReportUsageRequest, _usage_reports_pb2.ReportUsageResponse]  # type: ignore[assignment]
     ReportCosts: _aio.UnaryUnaryMultiCallable[_usage_reports_pb2.ReportCostsRequest, _usage_reports_pb2.ReportCostsResponse]  # type: ignore[assignment]
+    EstimateCost: _aio.UnaryUnaryMultiCallable[_usage_reports_pb2.EstimateCostRequest, _usage_reports_pb2.EstimateCostResponse]  # type: ignore[assignment]
+    """What a piece of work costs: before it begins, of what it is expected to use; after its end, of
+    what it used.
+    """
+    GetSpend: _aio.UnaryUnaryMultiCallable[_usage_reports_pb2.GetSpendRequest, _usage_reports_pb2.GetSpendResponse]  # type: ignore[assignment]
+    """What a project has spent this month, and whether it may go on."""
 
 class UsageReportServiceServicer(metaclass=_abc_1.ABCMeta):
     """What was used and what it cost, in buckets of time: sums over the ledger, for the whole
@@ -66,5 +78,23 @@ class UsageReportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _usage_reports_pb2.ReportCostsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_reports_pb2.ReportCostsResponse, _abc.Awaitable[_usage_reports_pb2.ReportCostsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def EstimateCost(
+        self,
+        request: _usage_reports_pb2.EstimateCostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_reports_pb2.EstimateCostResponse, _abc.Awaitable[_usage_reports_pb2.EstimateCostResponse]]:
+        """What a piece of work costs: before it begins, of what it is expected to use; after its end, of
+        what it used.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSpend(
+        self,
+        request: _usage_reports_pb2.GetSpendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_reports_pb2.GetSpendResponse, _abc.Awaitable[_usage_reports_pb2.GetSpendResponse]]:
+        """What a project has spent this month, and whether it may go on."""
 
 def add_UsageReportServiceServicer_to_server(servicer: UsageReportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -53,3 +53,9 @@ def price_on(prices: Sequence[ModelPrice], day: date, names: Sequence[str]) -> M
         if valid:
             return max(valid, key=lambda p: p.valid_from)
     return None
+
+
+def hardware_on(prices: Sequence[PoolPrice], day: date, pool: str) -> PoolPrice | None:
+    """Return what the pool's hardware costs on a day, None where it has no price then."""
+    valid = [p for p in prices if p.pool == pool and p.valid_from <= day]
+    return max(valid, key=lambda p: p.valid_from, default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC
 from typing import Any, Final
 
 from argosy.api.registry.v1 import usage_reports_pb2 as pb
@@ -11,6 +12,8 @@ from argosy.kit.errors import InvalidRequest
 from argosy.registry.domain.usage_reports import Bucket, Cost, Field, Filter, Group, Kind, Used
 from argosy.registry.domain.usage_windows import Asked, Width
 from argosy.registry.rpc.edge import edge
+from argosy.registry.rpc.usage_estimates import answer_of, spend_of, work_of
+from argosy.registry.usecases.cost_estimates import CostEstimates
 from argosy.registry.usecases.usage_costs import UsageCosts
 from argosy.registry.usecases.usage_reports import UsageReports
 
@@ -37,9 +40,10 @@ _FIELDS: Final = {
 class UsageReportServicer(usage_reports_pb2_grpc.UsageReportServiceServicer):
     """Translates between `UsageReportService` and the use cases."""
 
-    def __init__(self, reports: UsageReports, costs: UsageCosts) -> None:
+    def __init__(self, reports: UsageReports, costs: UsageCosts, estimates: CostEstimates) -> None:
         self._reports = reports
         self._costs = costs
+        self._estimates = estimates
 
     async def ReportUsage(  # noqa: N802
         self, request: pb.ReportUsageRequest, context: Any
@@ -65,6 +69,21 @@ class UsageReportServicer(usage_reports_pb2_grpc.UsageReportServiceServicer):
         return pb.ReportCostsResponse(
             buckets=map(_cost_bucket, buckets), next_page=after, currency=self._costs.currency
         )
+
+    async def EstimateCost(  # noqa: N802
+        self, request: pb.EstimateCostRequest, context: Any
+    ) -> pb.EstimateCostResponse:
+        at = request.at.ToDatetime(tzinfo=UTC) if request.HasField("at") else None
+        with edge():
+            bill = await self._estimates.estimate(work_of(request), request.operation, at)
+        return answer_of(bill, self._estimates.currency)
+
+    async def GetSpend(  # noqa: N802
+        self, request: pb.GetSpendRequest, context: Any
+    ) -> pb.GetSpendResponse:
+        with edge():
+            spend = await self._estimates.spend(request.project_id)
+        return spend_of(spend, self._estimates.currency)
 
 
 def _asked(window: pb.UsageWindow) -> Asked:

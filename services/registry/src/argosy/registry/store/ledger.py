@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 Line = tuple[str | bool, ...]
 
 # What serves models that no pool of engines serves.
-_TRAINER: Final = "trainer"
+TRAINER: Final = "trainer"
 _EMBEDDER: Final = "embedder"
 
 
@@ -62,8 +62,8 @@ async def _with_owners(connection: AsyncConnection, uses: Sequence[Usage]) -> li
 
 
 async def _add_to_sums(connection: AsyncConnection, uses: Sequence[Usage]) -> None:
-    places = await _places(connection, {use.model for use in uses})
-    lines = [_line(use, places) for use in uses]
+    known = await places(connection, {use.model for use in uses})
+    lines = [_line(use, known) for use in uses]
     numbers = await _numbers(connection, set(lines))
     for width, table in SUMS.items():
         totals: dict[tuple[datetime, int], Counter[str]] = {}
@@ -97,12 +97,12 @@ def _sum_of(use: Usage) -> dict[str, int]:
 def _line(use: Usage, places: Mapping[str, tuple[str, str]]) -> Line:
     base, pool = places[use.model]
     if use.operation == TRAINING:
-        pool = _TRAINER
+        pool = TRAINER
     known = {"base": base, "pool": pool}
     return tuple(known[f] if f in known else getattr(use, f) for f in LINE_FIELDS)
 
 
-async def _places(connection: AsyncConnection, models: set[str]) -> dict[str, tuple[str, str]]:
+async def places(connection: AsyncConnection, models: set[str]) -> dict[str, tuple[str, str]]:
     """Return the base model and the pool of each model that the catalogue knows."""
     tuned = sa.select(adapter.c.id, adapter.c.base).where(adapter.c.id.in_(models))
     bases: dict[str, str] = {row.id: row.base for row in await connection.execute(tuned)}
@@ -114,6 +114,20 @@ async def _places(connection: AsyncConnection, models: set[str]) -> dict[str, tu
     }
     named = {model: bases.get(model, model) for model in models}
     return {model: (base, pools.get(base, "")) for model, base in named.items()}
+
+
+async def training_seconds(connection: AsyncConnection, model: str) -> float | None:
+    """Return the seconds that training took for a token of a base model, None if none is known."""
+    query = sa.select(
+        sa.func.sum(usage_event.c.duration_ms), sa.func.sum(usage_event.c.training_tokens)
+    ).where(
+        usage_event.c.operation == TRAINING,
+        usage_event.c.model == model,
+        usage_event.c.duration_ms > 0,
+        usage_event.c.training_tokens > 0,
+    )
+    millis, tokens = (await connection.execute(query)).one()
+    return None if not tokens else float(millis) / 1000 / float(tokens)
 
 
 async def _numbers(connection: AsyncConnection, lines: set[Line]) -> dict[Line, int]:

@@ -37,6 +37,9 @@ usage_event: Final = sa.Table(
     sa.Column("duration_ms", sa.BigInteger, nullable=False),
     sa.Column("first_token_ms", sa.BigInteger, nullable=False),
     sa.Index("ix_usage_event_project_id_seq", "project_id", "seq"),
+    sa.Index(
+        "ix_usage_event_training", "model", postgresql_where=sa.text("operation = 'training'")
+    ),
 )
 
 # `base` and `pool` are what the model had when the line was first used: prices hang on them, and a
