@@ -48,10 +48,10 @@ def main(arguments: list[str]) -> int:
         done = verify(spec.resume_from) if spec.resume_from else 0
         # Imported here: torch and its friends take seconds, which a bad spec or a torn checkpoint
         # need not wait for.
-        from argosy.trainer.worker.recipes.supervised import train
+        from argosy.trainer.worker.recipes.dispatch import recipe_of
 
         checkpoints = Checkpoints(run_dir, Failpoints.from_environment(os.environ))
-        train(spec, done, checkpoints, progress, stop)
+        recipe_of(spec)(spec, done, checkpoints, progress, stop)
     except Stopped:
         return EXIT_STATUS
     except Exception as error:  # noqa: BLE001 - the process boundary: every end has a reason

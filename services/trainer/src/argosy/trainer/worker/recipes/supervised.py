@@ -59,7 +59,9 @@ def train(
 
     tokenizer = AutoTokenizer.from_pretrained(spec.weights_path)
     tokenization = Tokenization(tokenizer, spec.max_seq_length)
-    corpus = tokenization.corpus(read_conversations(spec.training_file), "training file")
+    corpus = tokenization.corpus(
+        read_conversations(spec.training_sources()[0].path), "training file"
+    )
     validation = None
     if spec.validation_file:
         validation = tokenization.corpus(
