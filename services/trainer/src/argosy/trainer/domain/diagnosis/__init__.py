@@ -1,0 +1,1 @@
+"""What a run's curves say: pure functions from series to findings, one small file a question."""
