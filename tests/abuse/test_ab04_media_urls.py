@@ -7,55 +7,19 @@ engine fetches what it is sent, as vLLM does, so a part that slipped through wou
 from __future__ import annotations
 
 import base64
-import socket
-import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.harness.canary import Canary
 from tests.harness.serving_fleet import ENGINES, HELLO, MODEL, ServingFleet
-
-
-class Canary:
-    """Listens on every address of this machine and counts who comes."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(
-            ("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64
-        )
-        self.port: int = self._listener.getsockname()[1]
-        self.visits = 0
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.visits += 1
-            with connection:
-                # Whoever follows redirects comes back.
-                connection.sendall(
-                    f"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{self.port}/inside\r\n"
-                    "content-length: 0\r\nconnection: close\r\n\r\n".encode()
-                )
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(5)
 
 
 @pytest.fixture(scope="module")
 def canary() -> Iterator[Canary]:
     running = Canary()
-    with socket.create_connection(("127.0.0.1", running.port), timeout=5) as probe:
-        assert probe.recv(12) == b"HTTP/1.1 302"
-    assert running.visits == 1
-    running.visits = 0
+    running.check()
     yield running
     running.close()
 

@@ -158,6 +158,18 @@ def test_spend_alerts(sdk: openai.OpenAI, project: Project, strictly: Strictly) 
         whole.create(**asked | {"notification_channel": CHANNEL | {"recipients": ["nobody"]}})
     assert refused.value.param == "email"
 
+    # OpenAI's alerts send mail; what calls a URL rides under `argosy`.
+    hook: Any = {"argosy": {"webhook_url": "https://ship.example/hook"}}
+    called: Any = whole.create(**asked, extra_body=hook)
+    assert called.argosy["webhook_url"] == "https://ship.example/hook"
+    assert called.argosy["webhook_secret"].startswith("whsec_")
+    shown: Any = whole.retrieve(called.id)
+    assert shown.argosy == {"webhook_url": "https://ship.example/hook", "reached_at": None}
+    with pytest.raises(openai.BadRequestError) as inner:
+        whole.create(**asked, extra_body={"argosy": {"webhook_url": "https://127.0.0.1/hook"}})
+    assert (inner.value.param, inner.value.code) == ("argosy.webhook_url", "forbidden_url")
+    whole.delete(called.id)
+
 
 def test_limits_of_projects_and_keys_ride_under_argosy(
     fleet: ApiFleet, sdk: openai.OpenAI, project: Project, key: str

@@ -161,6 +161,10 @@ def test_every_change_is_in_the_audit_log(
     assert first.actor.api_key.id == "key_bootstrap"
     assert first.actor.api_key.user is not None
     assert first.actor.api_key.user.email == "operator@localhost"
+    session = first.actor.session
+    assert session is not None
+    assert session.ip_address == "127.0.0.1"
+    assert "OpenAI/Python" in getattr(session, "user_agent", "")
     assert account.api_key.value not in str(raw)
 
     ids = [entry.id for entry in entries]

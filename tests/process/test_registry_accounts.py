@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,14 +16,16 @@ from argosy.api import ids
 from argosy.kit.clock import ManualClock
 from argosy.kit.db import Database
 from argosy.kit.errors import Conflict, InvalidRequest, NotFound
+from argosy.kit.webhooks import Allowed, Caller
 from argosy.registry.domain.accounts_audit import Actor, AuditFilter, AuditType
+from argosy.registry.domain.accounts_budgets import SpendAlert
 from argosy.registry.domain.keys import AdminRole, Key, digest
 from argosy.registry.domain.prices import ModelPrice
 from argosy.registry.domain.rules import RuleBroken
 from argosy.registry.domain.usage import Usage
 from argosy.registry.intake.catalog_file import CatalogFile
 from argosy.registry.metrics import Metrics
-from argosy.registry.store import accounts, usage_prices
+from argosy.registry.store import accounts, usage_prices, webhooks
 from argosy.registry.usecases.accounts import Projects, ServiceAccounts
 from argosy.registry.usecases.accounts_audit import AuditLog
 from argosy.registry.usecases.accounts_budgets import Money
@@ -32,6 +36,7 @@ from argosy.registry.usecases.accounts_spend import SpendWatch
 from argosy.registry.usecases.ledger import Ledger
 from argosy.registry.usecases.seed import Seed
 from argosy.registry.usecases.watch import Feed, Update, Watch
+from argosy.registry.usecases.webhooks import Webhooks
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -49,6 +54,12 @@ def ships() -> Iterator[Fleet]:
         yield running
 
 
+def hooks(database: Database, clock: ManualClock) -> Webhooks:
+    """Return what calls users' URLs; nothing here does."""
+    caller = Caller(Allowed(), timeout=1)
+    return Webhooks(database, caller, clock, PEPPER, 1, Metrics(CollectorRegistry()))
+
+
 @dataclass
 class Office:
     """The use cases on one database, and a watch of what gateways are told."""
@@ -62,7 +73,7 @@ class Office:
         self.projects = Projects(self.desk)
         self.service_accounts = ServiceAccounts(self.desk)
         self.keys = Keys(self.desk, PEPPER)
-        self.money = Money(self.desk)
+        self.money = Money(self.desk, hooks(self.database, self.clock))
         self.log = AuditLog(self.desk)
 
     async def seed(self) -> None:
@@ -262,7 +273,8 @@ async def test_a_months_money_is_enforced_and_the_next_month_begins_anew(office:
     office.clock = ManualClock(datetime(2026, 3, 31, 23, 0, tzinfo=UTC))
     metrics = Metrics(CollectorRegistry())
     desk = Desk(office.database, Feed(office.database, 1, metrics), office.clock)
-    watch, money = SpendWatch(desk), Money(desk)
+    watch = SpendWatch(desk, "eur")
+    money = Money(desk, hooks(office.database, office.clock))
     other = await office.projects.create(OPERATOR, "Other")
     async with office.database.begin() as connection:
         # One unit of money for a million tokens of output.
@@ -298,6 +310,56 @@ async def test_a_months_money_is_enforced_and_the_next_month_begins_anew(office:
     office.clock.advance(3600)
     assert await watch.look() == 1
     assert await exhausted(office) == set()
+
+
+async def test_an_alert_is_told_once_a_month_and_again_when_it_is_changed(office: Office) -> None:
+    office.clock = ManualClock(datetime(2026, 3, 31, 12, 0, tzinfo=UTC))
+    metrics = Metrics(CollectorRegistry())
+    desk = Desk(office.database, Feed(office.database, 1, metrics), office.clock)
+    watch, money = SpendWatch(desk, "eur"), Money(desk, hooks(office.database, office.clock))
+    async with office.database.begin() as connection:
+        price = ModelPrice("m", datetime(2026, 1, 1, tzinfo=UTC).date(), 0, 0, 1_000_000, 0)
+        await usage_prices.replace(connection, [price], [])
+    alert = await money.create_alert(
+        OPERATOR,
+        SpendAlert("", "proj_default", 100, ("a@ship.example",), "", "https://ship.example/hook"),
+    )
+    silent = await money.create_alert(OPERATOR, SpendAlert("", "", 50, ("a@ship.example",), "", ""))
+    assert await watch.look() == 0
+    book = Ledger(office.database, metrics)
+    await book.record([event_of(use(1, "proj_default", office.clock.now(), 1_230_000))])
+    assert await watch.look() == 2
+    assert await watch.look() == 0, "once a month"
+
+    async def messages() -> list[dict[str, Any]]:
+        async with office.database.begin() as connection:
+            taken = await webhooks.take(connection, office.clock.now(), DAY, 10)
+        return [json.loads(message.body) for message in taken]
+
+    (told,) = await messages()
+    assert told["type"] == "project.spend_alert.reached"
+    assert told["data"] == {
+        "id": alert.id, "project_id": "proj_default", "interval": "month", "month": "2026-03",
+        "currency": "eur", "threshold_amount": 100, "spent_amount": 123,
+    }  # fmt: skip
+    assert (await money.alert("", silent.id)).reached_at == office.clock.now()
+    await money.update_alert(OPERATOR, replace(alert, threshold=120))
+    assert await watch.look() == 1
+    assert [each["data"]["threshold_amount"] for each in await messages()] == [120]
+    office.clock.advance(86_400)
+    assert await watch.look() == 0, "a new month has cost nothing yet"
+    await book.record([event_of(use(2, "proj_default", office.clock.now(), 1_230_000))])
+    assert await watch.look() == 2
+
+
+async def test_the_audit_log_tells_whence_a_change_came(office: Office) -> None:
+    actor = Actor("key_bootstrap", "192.0.2.7", "OpenAI/Python 3.54")
+    await office.projects.create(actor, "Harbour")
+    entries, _ = await office.log.list("", "", 1, AuditFilter())
+    assert (entries[0].actor_ip_address, entries[0].actor_user_agent) == (
+        "192.0.2.7",
+        "OpenAI/Python 3.54",
+    )
 
 
 async def test_nul_and_lookalikes_are_refused(office: Office) -> None:

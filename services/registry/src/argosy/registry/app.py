@@ -18,6 +18,7 @@ from argosy.kit.db import Database
 from argosy.kit.lifecycle import Runtime
 from argosy.kit.outbox import Outbox
 from argosy.kit.retry import backoff
+from argosy.kit.webhooks import Allowed, Caller
 from argosy.registry.blobs.adapters import AdapterFolders
 from argosy.registry.blobs.files import FileBlobs
 from argosy.registry.blobs.staging import Staging
@@ -53,6 +54,7 @@ from argosy.registry.usecases.usage_costs import UsageCosts
 from argosy.registry.usecases.usage_prices import Prices
 from argosy.registry.usecases.usage_reports import UsageReports
 from argosy.registry.usecases.watch import Feed, Watch
+from argosy.registry.usecases.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
@@ -112,8 +114,19 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     keys = Keys(desk, pepper)
     accounts = AccountServicer(Projects(desk), ServiceAccounts(desk), keys)
     people = PeopleServicer(Users(desk), Members(desk), Invites(desk), AuditLog(desk))
-    budgets = BudgetServicer(ModelRules(desk), Money(desk))
-    spend = SpendWatch(desk)
+    hooks = Webhooks(
+        database,
+        Caller(
+            Allowed.of(filter(None, settings.webhook_allowed_hosts.split(","))),
+            timeout=settings.webhook_timeout_seconds,
+        ),
+        clock,
+        pepper,
+        settings.webhook_timeout_seconds,
+        metrics,
+    )
+    budgets = BudgetServicer(ModelRules(desk), Money(desk, hooks))
+    spend = SpendWatch(desk, currency)
     engine_keys = {p.name: p.engine_key.get_secret_value() for p in catalog.pool}
     prices = Prices(database, feed, clock, model_prices(catalog.price), pool_prices(catalog.price))
     await prices.seed()
@@ -133,6 +146,9 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     )
     runtime.background(
         sweep.repeat(spend.look, settings.spend_seconds, "spend limits"), "spend limits"
+    )
+    runtime.background(
+        sweep.repeat(hooks.deliver, settings.webhook_seconds, "webhooks"), "webhooks"
     )
     runtime.background(
         sweep.repeat(sweeper.collect, settings.collect_seconds, "collection of leftovers"),

@@ -36,6 +36,12 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.webhooks = Counter(
+            "argosy_registry_webhooks_total",
+            "Attempts to call a user's URL by outcome: delivered, failed, forbidden or given_up.",
+            ["outcome"],
+            registry=registry,
+        )
         self.removed = Counter(
             "argosy_registry_removed_total",
             "Removals by what: expired_file, orphan_blob, orphan_adapter or staging.",

@@ -48,6 +48,16 @@ class RegistrySettings(DatabaseSettings):
     spend_seconds: float = Field(
         default=15.0, gt=0, description="How often projects are held to their money of the month."
     )
+    webhook_seconds: float = Field(
+        default=2.0, gt=0, description="How often messages to users' URLs are looked for."
+    )
+    webhook_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="Longest time that a user's URL may take to answer."
+    )
+    webhook_allowed_hosts: str = Field(
+        default="",
+        description="Own hosts and networks that users' URLs may name too, with commas between.",
+    )
     sweep_seconds: float = Field(
         default=60.0, gt=0, description="How often expired files are deleted."
     )

@@ -81,4 +81,7 @@ def _actor_json(entry: pb.AuditEntry) -> Json | None:
     else:
         user = {"id": entry.actor_user_id, "email": entry.actor_user_email}
         key |= {"type": "user", "user": user}
-    return {"type": "api_key", "api_key": key}
+    # OpenAI tells the address of a session; here it is the key's use that has one.
+    session: Json = {"ip_address": entry.actor_ip_address or None}
+    session["user_agent"] = entry.actor_user_agent or None
+    return {"type": "api_key", "api_key": key, "session": session}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from argosy.api.registry.v1 import accounts_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.admin.asking import Text, checked, page
+from argosy.gateway.http.admin.shapes import seconds
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.paging import Json, Page, page_of
 from argosy.gateway.http.ports import Given
@@ -37,11 +38,18 @@ class Channel(Struct, forbid_unknown_fields=True):
     subject_prefix: Annotated[str, Meta(max_length=100)] | None = None
 
 
+class AlertExtension(Struct, forbid_unknown_fields=True):
+    """The key `argosy`: Argosy sends no mail, it calls a URL."""
+
+    webhook_url: Annotated[str, Meta(max_length=2048)] = ""
+
+
 class NewAlert(Struct, forbid_unknown_fields=True):
     currency: Literal["USD"]
     interval: Literal["month"]
     threshold_amount: Amount
     notification_channel: Channel
+    argosy: AlertExtension | None = None
 
 
 class SpendController(Controller):
@@ -99,7 +107,7 @@ class SpendController(Controller):
         body = await body_reader.json(request, NewAlert)
         asked = pb.CreateSpendAlertRequest(actor=actor, alert=_alert(body, project_id))
         answer = await accounts.ask(accounts.budgets.CreateSpendAlert, asked)
-        return _alert_json(answer.alert)
+        return _alert_json(answer.alert, answer.webhook_secret)
 
     @get(_ALERTS)
     async def list_alerts(
@@ -145,7 +153,8 @@ class SpendController(Controller):
         alert = _alert(body, project_id)
         alert.id = checked(alert_id, "spend alert")
         asked = pb.UpdateSpendAlertRequest(actor=actor, alert=alert)
-        return _alert_json((await accounts.ask(accounts.budgets.UpdateSpendAlert, asked)).alert)
+        answer = await accounts.ask(accounts.budgets.UpdateSpendAlert, asked)
+        return _alert_json(answer.alert, answer.webhook_secret)
 
     @delete(
         _ALERT,
@@ -179,6 +188,7 @@ def _alert(body: NewAlert, project_id: str) -> pb.SpendAlert:
         threshold=body.threshold_amount,
         recipients=body.notification_channel.recipients,
         subject_prefix=body.notification_channel.subject_prefix or "",
+        webhook_url=(body.argosy or AlertExtension()).webhook_url,
     )
 
 
@@ -192,7 +202,13 @@ def _limit_json(limit: pb.SpendLimit, project_id: str) -> Json:
     }
 
 
-def _alert_json(alert: pb.SpendAlert) -> Json:
+def _alert_json(alert: pb.SpendAlert, secret: str = "") -> Json:
+    own: Json = {
+        "webhook_url": alert.webhook_url or None,
+        "reached_at": seconds(alert, "reached_at"),
+    }
+    if secret:
+        own["webhook_secret"] = secret
     return {
         "object": f"{_of(alert.project_id)}.spend_alert",
         "id": alert.id,
@@ -204,4 +220,5 @@ def _alert_json(alert: pb.SpendAlert) -> Json:
             "recipients": list(alert.recipients),
             "subject_prefix": alert.subject_prefix or None,
         },
+        "argosy": own,
     }

@@ -325,6 +325,8 @@ class AuditEntry(_message.Message):
     PROJECT_NAME_FIELD_NUMBER: _builtins.int
     RESOURCE_ID_FIELD_NUMBER: _builtins.int
     DETAILS_FIELD_NUMBER: _builtins.int
+    ACTOR_IP_ADDRESS_FIELD_NUMBER: _builtins.int
+    ACTOR_USER_AGENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     type: _builtins.str
     """OpenAI's word, such as `project.created`."""
@@ -339,6 +341,8 @@ class AuditEntry(_message.Message):
     resource_id: _builtins.str
     details: _builtins.str
     """A JSON object: what the type has to tell beside the id."""
+    actor_ip_address: _builtins.str
+    actor_user_agent: _builtins.str
     @_builtins.property
     def effective_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -355,10 +359,12 @@ class AuditEntry(_message.Message):
         project_name: _builtins.str = ...,
         resource_id: _builtins.str = ...,
         details: _builtins.str = ...,
+        actor_ip_address: _builtins.str = ...,
+        actor_user_agent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["effective_at", b"effective_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_key_id", b"actor_key_id", "actor_service_account_id", b"actor_service_account_id", "actor_user_email", b"actor_user_email", "actor_user_id", b"actor_user_id", "details", b"details", "effective_at", b"effective_at", "id", b"id", "project_id", b"project_id", "project_name", b"project_name", "resource_id", b"resource_id", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_ip_address", b"actor_ip_address", "actor_key_id", b"actor_key_id", "actor_service_account_id", b"actor_service_account_id", "actor_user_agent", b"actor_user_agent", "actor_user_email", b"actor_user_email", "actor_user_id", b"actor_user_id", "details", b"details", "effective_at", b"effective_at", "id", b"id", "project_id", b"project_id", "project_name", b"project_name", "resource_id", b"resource_id", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -446,14 +452,22 @@ class SpendAlert(_message.Message):
     THRESHOLD_FIELD_NUMBER: _builtins.int
     RECIPIENTS_FIELD_NUMBER: _builtins.int
     SUBJECT_PREFIX_FIELD_NUMBER: _builtins.int
+    WEBHOOK_URL_FIELD_NUMBER: _builtins.int
+    REACHED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     project_id: _builtins.str
     """Empty for the organization's."""
     threshold: _builtins.int
     """In hundredths of the currency unit, a month."""
     subject_prefix: _builtins.str
+    webhook_url: _builtins.str
+    """Called when the threshold is reached; empty for none."""
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def reached_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was reached last; unset if never since it was set."""
+
     def __init__(
         self,
         *,
@@ -462,10 +476,12 @@ class SpendAlert(_message.Message):
         threshold: _builtins.int = ...,
         recipients: _abc.Iterable[_builtins.str] | None = ...,
         subject_prefix: _builtins.str = ...,
+        webhook_url: _builtins.str = ...,
+        reached_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reached_at", b"reached_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "project_id", b"project_id", "recipients", b"recipients", "subject_prefix", b"subject_prefix", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "project_id", b"project_id", "reached_at", b"reached_at", "recipients", b"recipients", "subject_prefix", b"subject_prefix", "threshold", b"threshold", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2294,16 +2310,20 @@ class CreateSpendAlertResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ALERT_FIELD_NUMBER: _builtins.int
+    WEBHOOK_SECRET_FIELD_NUMBER: _builtins.int
+    webhook_secret: _builtins.str
+    """Signs what the URL is sent; empty without a URL."""
     @_builtins.property
     def alert(self) -> Global___SpendAlert: ...
     def __init__(
         self,
         *,
         alert: Global___SpendAlert | None = ...,
+        webhook_secret: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "webhook_secret", b"webhook_secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2380,16 +2400,20 @@ class UpdateSpendAlertResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ALERT_FIELD_NUMBER: _builtins.int
+    WEBHOOK_SECRET_FIELD_NUMBER: _builtins.int
+    webhook_secret: _builtins.str
+    """Signs what the URL is sent; empty without a URL."""
     @_builtins.property
     def alert(self) -> Global___SpendAlert: ...
     def __init__(
         self,
         *,
         alert: Global___SpendAlert | None = ...,
+        webhook_secret: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "webhook_secret", b"webhook_secret"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,8 @@ class AuditEntry:
     actor_user_id: str
     actor_user_email: str
     actor_service_account_id: str
+    actor_ip_address: str
+    actor_user_agent: str
     project_id: str
     project_name: str
     resource_id: str

@@ -18,6 +18,7 @@ RATE_LIMIT: Final = "rl-"
 MAX_MODEL_IDS: Final = 500
 MAX_RECIPIENTS: Final = 20
 MAX_SUBJECT_CHARACTERS: Final = 100
+MAX_URL_CHARACTERS: Final = 2048
 # Sums of these stay within 64 bits when they are counted in millionths.
 MAX_THRESHOLD: Final = 10**13
 MICROS_A_HUNDREDTH: Final = 10_000
@@ -71,13 +72,24 @@ class SpendLimit:
 
 @dataclass(frozen=True, slots=True)
 class SpendAlert:
-    """Who is to be told when a month's money reaches `threshold` hundredths."""
+    """Who is to be told when a month's money reaches `threshold` hundredths.
+
+    `webhook_url` is called then, empty for none; `reached_at` is when it last was, this month or
+    before.
+    """
 
     id: str
     scope: str
     threshold: int
     recipients: tuple[str, ...]
     subject_prefix: str
+    webhook_url: str = ""
+    reached_at: datetime | None = None
+
+    def is_due(self, spent: int, now: datetime) -> bool:
+        """Whether `spent` millionths reach it, and nobody was told this month."""
+        told = self.reached_at is not None and self.reached_at >= month_of(now)
+        return not told and spent >= self.threshold * MICROS_A_HUNDREDTH
 
 
 def check_access(mode: AccessMode, model_ids: Iterable[str]) -> ModelAccess:
@@ -130,7 +142,17 @@ def check_alert(alert: SpendAlert) -> SpendAlert:
         check_threshold(alert.threshold),
         tuple(check_email(r) for r in alert.recipients),
         alert.subject_prefix,
+        _webhook_url(alert.webhook_url),
     )
+
+
+def _webhook_url(url: str) -> str:
+    if len(url) > MAX_URL_CHARACTERS:
+        raise RuleBroken(
+            f"argosy.webhook_url must have at most {MAX_URL_CHARACTERS} characters.",
+            param="argosy.webhook_url",
+        )
+    return url
 
 
 def month_of(now: datetime) -> datetime:

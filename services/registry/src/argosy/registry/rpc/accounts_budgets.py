@@ -17,7 +17,7 @@ from argosy.registry.domain.accounts_budgets import (
 )
 from argosy.registry.rpc import accounts_translate as to
 from argosy.registry.rpc.edge import edge
-from argosy.registry.rpc.translate import ACCESS_MODES, access
+from argosy.registry.rpc.translate import ACCESS_MODES, access, timestamp
 from argosy.registry.usecases.accounts_budgets import ModelRules, Money
 
 _MODES: Final[dict[int, AccessMode]] = {number: mode for mode, number in ACCESS_MODES.items()}
@@ -95,7 +95,9 @@ class BudgetServicer(accounts_pb2_grpc.BudgetServiceServicer):
     ) -> pb.CreateSpendAlertResponse:
         with edge():
             value = await self._money.create_alert(to.actor(request.actor), _asked(request.alert))
-        return pb.CreateSpendAlertResponse(alert=_alert(value))
+        return pb.CreateSpendAlertResponse(
+            alert=_alert(value), webhook_secret=self._money.secret_of(value)
+        )
 
     async def GetSpendAlert(  # noqa: N802
         self, request: pb.GetSpendAlertRequest, context: Any
@@ -109,7 +111,9 @@ class BudgetServicer(accounts_pb2_grpc.BudgetServiceServicer):
     ) -> pb.UpdateSpendAlertResponse:
         with edge():
             value = await self._money.update_alert(to.actor(request.actor), _asked(request.alert))
-        return pb.UpdateSpendAlertResponse(alert=_alert(value))
+        return pb.UpdateSpendAlertResponse(
+            alert=_alert(value), webhook_secret=self._money.secret_of(value)
+        )
 
     async def ListSpendAlerts(  # noqa: N802
         self, request: pb.ListSpendAlertsRequest, context: Any
@@ -159,6 +163,7 @@ def _asked(alert: pb.SpendAlert) -> SpendAlert:
         alert.threshold,
         tuple(alert.recipients),
         alert.subject_prefix,
+        alert.webhook_url,
     )
 
 
@@ -169,4 +174,6 @@ def _alert(value: SpendAlert) -> pb.SpendAlert:
         threshold=value.threshold,
         recipients=value.recipients,
         subject_prefix=value.subject_prefix,
+        webhook_url=value.webhook_url,
+        reached_at=None if value.reached_at is None else timestamp(value.reached_at),
     )

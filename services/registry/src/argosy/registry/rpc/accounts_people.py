@@ -184,4 +184,6 @@ def _entry(entry: AuditEntry) -> pb.AuditEntry:
         project_name=entry.project_name,
         resource_id=entry.resource_id,
         details=json.dumps(entry.details),
+        actor_ip_address=entry.actor_ip_address,
+        actor_user_agent=entry.actor_user_agent,
     )

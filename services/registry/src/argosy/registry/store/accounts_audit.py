@@ -40,6 +40,8 @@ async def add(
                 "type": note.type.value,
                 "actor_key_id": actor.key_id,
                 **who,
+                "actor_ip_address": actor.ip_address,
+                "actor_user_agent": actor.user_agent,
                 "project_id": note.project_id,
                 "project_name": names.get(note.project_id, ""),
                 "resource_id": note.resource_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import sqlalchemy as sa
 from argosy.registry.domain.accounts_budgets import (
@@ -142,6 +143,8 @@ async def put_alert(connection: AsyncConnection, value: SpendAlert) -> None:
         "threshold": value.threshold,
         "recipients": list(value.recipients),
         "subject_prefix": value.subject_prefix,
+        "webhook_url": value.webhook_url,
+        "reached_at": value.reached_at,
     }
     await connection.execute(
         insert(spend_alert)
@@ -166,6 +169,24 @@ async def alerts(
     return None if found is None else ([_alert(r) for r in found[0]], found[1])
 
 
+async def every_alert(connection: AsyncConnection) -> list[SpendAlert]:
+    """Return the alerts of all scopes."""
+    rows = await connection.execute(sa.select(spend_alert).order_by(spend_alert.c.seq))
+    return [_alert(row) for row in rows]
+
+
+async def mark_reached(connection: AsyncConnection, alert: SpendAlert, now: datetime) -> bool:
+    """Note that an alert is told of; False where it has changed, or another one was quicker."""
+    before = spend_alert.c.reached_at.is_not_distinct_from(alert.reached_at)
+    marked = await connection.execute(
+        spend_alert.update()
+        .where(spend_alert.c.id == alert.id, spend_alert.c.threshold == alert.threshold, before)
+        .values(reached_at=now)
+        .returning(spend_alert.c.id)
+    )
+    return marked.first() is not None
+
+
 async def delete_alert(connection: AsyncConnection, alert_id: str) -> None:
     """Remove an alert."""
     await connection.execute(spend_alert.delete().where(spend_alert.c.id == alert_id))
@@ -180,4 +201,12 @@ def _access(row: Row) -> ModelAccess:
 
 
 def _alert(row: Row) -> SpendAlert:
-    return SpendAlert(row.id, row.scope, row.threshold, tuple(row.recipients), row.subject_prefix)
+    return SpendAlert(
+        row.id,
+        row.scope,
+        row.threshold,
+        tuple(row.recipients),
+        row.subject_prefix,
+        row.webhook_url,
+        row.reached_at,
+    )

@@ -112,6 +112,9 @@ spend_alert: Final = sa.Table(
     sa.Column("threshold", sa.BigInteger, nullable=False),
     sa.Column("recipients", ARRAY(sa.Text), nullable=False),
     sa.Column("subject_prefix", sa.Text, nullable=False),
+    sa.Column("webhook_url", sa.Text, nullable=False, server_default=""),
+    # When it was told of last; once a calendar month.
+    sa.Column("reached_at", _TIME),
     sa.Index("ix_spend_alert_scope_seq", "scope", "seq"),
 )
 
@@ -127,6 +130,8 @@ audit_entry: Final = sa.Table(
     sa.Column("actor_user_id", sa.Text, nullable=False),
     sa.Column("actor_user_email", sa.Text, nullable=False),
     sa.Column("actor_service_account_id", sa.Text, nullable=False),
+    sa.Column("actor_ip_address", sa.Text, nullable=False, server_default=""),
+    sa.Column("actor_user_agent", sa.Text, nullable=False, server_default=""),
     sa.Column("project_id", sa.Text, nullable=False),
     sa.Column("project_name", sa.Text, nullable=False),
     sa.Column("resource_id", sa.Text, nullable=False),

@@ -30,6 +30,7 @@ from argosy.registry.usecases.accounts_desk import (
     page_of,
     project_in,
 )
+from argosy.registry.usecases.webhooks import Webhooks
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _EVERY_MODEL: Final = ModelAccess(AccessMode.DENY_LIST, ())
@@ -118,8 +119,9 @@ class ModelRules:
 class Money:
     """The use cases of limits and alerts of money. An empty `scope` is the organization."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, webhooks: Webhooks) -> None:
         self._desk = desk
+        self._webhooks = webhooks
 
     async def limit(self, scope: str) -> SpendLimit | None:
         """Return the scope's limit, None if there is none; raises NotFound for the project."""
@@ -156,6 +158,10 @@ class Money:
         """Replace an alert; raises NotFound, Conflict, RuleBroken."""
         return await self._put(actor, alert, new=False)
 
+    def secret_of(self, alert: SpendAlert) -> str:
+        """Return what signs the alert's messages, empty where it calls nobody."""
+        return self._webhooks.secret(alert.id) if alert.webhook_url else ""
+
     async def alert(self, scope: str, alert_id: str) -> SpendAlert:
         """Return the scope's alert; raises NotFound."""
         async with self._desk.look() as connection:
@@ -183,6 +189,8 @@ class Money:
 
     async def _put(self, actor: Actor, alert: SpendAlert, *, new: bool) -> SpendAlert:
         value = check_alert(alert)
+        if value.webhook_url:
+            self._webhooks.check(value.webhook_url, param="argosy.webhook_url")
         async with self._desk.change(actor) as work:
             if value.scope:
                 await open_project_in(work.connection, value.scope)
