@@ -95,11 +95,13 @@ class Client:
         job: str = "ftjob-1",
         step: int = 10,
         rank: int = 0,
+        artifact: pb.Artifact.ValueType = pb.ARTIFACT_UNSPECIFIED,
+        parent: str = "",
     ) -> pb.Model:
-        """Publish an adapter of `files`, or of two good ones."""
+        """Publish what is in `files`, or a good LoRA adapter."""
         model = pb.Model(
             id=model_id, kind=kind, project_id=project, base=base, job_id=job, step=step,
-            lora_rank=rank,
+            lora_rank=rank, artifact=artifact, parent=parent,
         )  # fmt: skip
         good = (
             ("adapter_config.json", adapters.config()),

@@ -22,7 +22,7 @@ from argosy.kit.webhooks import Allowed, Caller
 from argosy.registry.blobs.adapters import AdapterFolders
 from argosy.registry.blobs.files import FileBlobs
 from argosy.registry.blobs.staging import Staging
-from argosy.registry.intake.adapter_judge import AdapterLimits
+from argosy.registry.intake.artifacts import ArtifactLimits
 from argosy.registry.intake.catalog_file import read_catalog_file
 from argosy.registry.intake.file_judge import FileLimits
 from argosy.registry.intake.price_entries import model_prices, pool_prices
@@ -97,7 +97,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     upload = UploadFile(database, blobs, outbox, clock, _file_limits(settings), metrics)
     files = Files(database, blobs, outbox, clock)
     publish = PublishAdapter(
-        database, folders, outbox, feed, clock, _adapter_limits(settings), metrics
+        database, folders, outbox, feed, clock, _artifact_limits(settings), metrics
     )
     models = Models(database, folders, outbox, feed, clock)
     book = ledger.Ledger(database, metrics)
@@ -197,5 +197,5 @@ def _file_limits(settings: RegistrySettings) -> FileLimits:
     return FileLimits(settings.max_file_bytes, settings.max_file_rows, settings.max_line_bytes)
 
 
-def _adapter_limits(settings: RegistrySettings) -> AdapterLimits:
-    return AdapterLimits(settings.max_lora_rank, settings.max_adapter_bytes)
+def _artifact_limits(settings: RegistrySettings) -> ArtifactLimits:
+    return ArtifactLimits(settings.max_lora_rank, settings.max_adapter_bytes)

@@ -25,6 +25,8 @@ _CHUNK: Final = 1 << 20
 # From the last word to the answer: a caller may hold a lock meanwhile.
 _COMMIT_TIMEOUT: Final = 20.0
 ADAPTER_FILES: Final = ("adapter_config.json", "adapter_model.safetensors")
+# Of a checkpoint with all weights; its tokenizer is the base's, which the registry has.
+_WHOLE_FILES: Final = ("model*.safetensors", "model.safetensors.index.json", "config.json")
 
 Commit = Callable[[], Awaitable[None]]
 
@@ -154,8 +156,15 @@ async def _adapter_parts(
     model: registry_pb2.Model, folder: Path
 ) -> AsyncIterator[registry_pb2.PublishAdapterRequest]:
     yield registry_pb2.PublishAdapterRequest(model=model)
-    for name in ADAPTER_FILES:
-        yield registry_pb2.PublishAdapterRequest(file_name=name)
-        with (folder / name).open("rb") as file:
+    for path in _files_to_send(folder):
+        yield registry_pb2.PublishAdapterRequest(file_name=path.name)
+        with path.open("rb") as file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK):
                 yield registry_pb2.PublishAdapterRequest(chunk=chunk)
+
+
+def _files_to_send(folder: Path) -> list[Path]:
+    """Return what of a checkpoint the registry takes: an adapter's two files, or all weights."""
+    if (folder / ADAPTER_FILES[0]).exists():
+        return [folder / name for name in ADAPTER_FILES]
+    return [path for pattern in _WHOLE_FILES for path in sorted(folder.glob(pattern))]

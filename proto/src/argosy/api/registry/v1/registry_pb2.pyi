@@ -106,6 +106,42 @@ MODEL_KIND_CHECKPOINT: ModelKind.ValueType  # 3
 MODEL_KIND_EMBEDDING: ModelKind.ValueType  # 4
 Global___ModelKind: _TypeAlias = ModelKind  # noqa: Y015
 
+class _Artifact:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ArtifactEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Artifact.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ARTIFACT_UNSPECIFIED: _Artifact.ValueType  # 0
+    """Base models; for tuned ones the same as LORA."""
+    ARTIFACT_LORA: _Artifact.ValueType  # 1
+    """adapter_config.json and adapter_model.safetensors with the pairs A and B."""
+    ARTIFACT_PROMPT_TUNING: _Artifact.ValueType  # 2
+    """The same two names with the embeddings of virtual tokens."""
+    ARTIFACT_FULL: _Artifact.ValueType  # 3
+    """config.json and all weights, model.safetensors or its shards with their index. Tokenizer and
+    template are not sent: the registry takes them from the base.
+    """
+    ARTIFACT_REWARD: _Artifact.ValueType  # 4
+    """Scores a conversation instead of continuing it: like LORA or like FULL, with a score head."""
+
+class Artifact(_Artifact, metaclass=_ArtifactEnumTypeWrapper):
+    """What a tuned model's files are, and so what an engine must do with them."""
+
+ARTIFACT_UNSPECIFIED: Artifact.ValueType  # 0
+"""Base models; for tuned ones the same as LORA."""
+ARTIFACT_LORA: Artifact.ValueType  # 1
+"""adapter_config.json and adapter_model.safetensors with the pairs A and B."""
+ARTIFACT_PROMPT_TUNING: Artifact.ValueType  # 2
+"""The same two names with the embeddings of virtual tokens."""
+ARTIFACT_FULL: Artifact.ValueType  # 3
+"""config.json and all weights, model.safetensors or its shards with their index. Tokenizer and
+template are not sent: the registry takes them from the base.
+"""
+ARTIFACT_REWARD: Artifact.ValueType  # 4
+"""Scores a conversation instead of continuing it: like LORA or like FULL, with a score head."""
+Global___Artifact: _TypeAlias = Artifact  # noqa: Y015
+
 class _EntryKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -343,6 +379,15 @@ class Model(_message.Message):
     WEIGHTS_PATH_FIELD_NUMBER: _builtins.int
     PRICE_FIELD_NUMBER: _builtins.int
     PINNED_REPLICAS_FIELD_NUMBER: _builtins.int
+    ARTIFACT_FIELD_NUMBER: _builtins.int
+    VIRTUAL_TOKENS_FIELD_NUMBER: _builtins.int
+    ARTIFACT_BYTES_FIELD_NUMBER: _builtins.int
+    ARCHITECTURE_FIELD_NUMBER: _builtins.int
+    TRAINABLE_SCALES_FIELD_NUMBER: _builtins.int
+    TRAINABLE_METHODS_FIELD_NUMBER: _builtins.int
+    UNSERVABLE_REASON_FIELD_NUMBER: _builtins.int
+    UNTRAINABLE_REASON_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The name that clients send."""
     kind: Global___ModelKind.ValueType
@@ -356,23 +401,45 @@ class Model(_message.Message):
     servable: _builtins.bool
     trainable: _builtins.bool
     pool: _builtins.str
-    """The pool that serves it; empty for embedding models."""
+    """The pool that serves it; empty for embedding models and for what no pool can serve."""
     adapter_path: _builtins.str
-    """For adapters: the folder with adapter_model.safetensors, as the engine sees it."""
+    """For what an engine loads while it runs, when it is first asked for: the folder with its files,
+    as the engine sees it. Tuned models of every kind, and base models of a transformers pool.
+    """
     lora_rank: _builtins.int
     job_id: _builtins.str
     """Lineage of tuned models and checkpoints."""
     step: _builtins.int
     weights_path: _builtins.str
-    """For base models: the folder with the weights, as the trainer sees it."""
+    """The folder with the weights that it runs on, as the trainer sees it: a base model's and a full
+    model's own, else the base's.
+    """
     pinned_replicas: _builtins.int
     """Adapters: kept resident on at least so many replicas, demand or not."""
+    artifact: Global___Artifact.ValueType
+    virtual_tokens: _builtins.int
+    """Prompt tuning: tokens that stand before every prompt and count towards the context."""
+    artifact_bytes: _builtins.int
+    """Tuned models: the size of all files together."""
+    architecture: _builtins.str
+    """Base models: `architectures` of its config.json, for example LlamaForCausalLM; empty if unknown."""
+    unservable_reason: _builtins.str
+    """Why it is not servable, or not trainable; empty if it is."""
+    untrainable_reason: _builtins.str
+    parent: _builtins.str
+    """Tuned models: the version that training started from; empty where that was the base itself."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def price(self) -> Global___Price:
         """Where it is unset, the base model's price holds."""
 
+    @_builtins.property
+    def trainable_scales(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Base models: what a job may ask for, as the API writes it (lora, full, prompt_tuning; sft, dpo …)."""
+
+    @_builtins.property
+    def trainable_methods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -393,10 +460,19 @@ class Model(_message.Message):
         weights_path: _builtins.str = ...,
         price: Global___Price | None = ...,
         pinned_replicas: _builtins.int = ...,
+        artifact: Global___Artifact.ValueType = ...,
+        virtual_tokens: _builtins.int = ...,
+        artifact_bytes: _builtins.int = ...,
+        architecture: _builtins.str = ...,
+        trainable_scales: _abc.Iterable[_builtins.str] | None = ...,
+        trainable_methods: _abc.Iterable[_builtins.str] | None = ...,
+        unservable_reason: _builtins.str = ...,
+        untrainable_reason: _builtins.str = ...,
+        parent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "owned_by", b"owned_by", "pinned_replicas", b"pinned_replicas", "pool", b"pool", "price", b"price", "project_id", b"project_id", "servable", b"servable", "step", b"step", "trainable", b"trainable", "weights_path", b"weights_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "architecture", b"architecture", "artifact", b"artifact", "artifact_bytes", b"artifact_bytes", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "owned_by", b"owned_by", "parent", b"parent", "pinned_replicas", b"pinned_replicas", "pool", b"pool", "price", b"price", "project_id", b"project_id", "servable", b"servable", "step", b"step", "trainable", b"trainable", "trainable_methods", b"trainable_methods", "trainable_scales", b"trainable_scales", "unservable_reason", b"unservable_reason", "untrainable_reason", b"untrainable_reason", "virtual_tokens", b"virtual_tokens", "weights_path", b"weights_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -525,7 +601,7 @@ class Pool(_message.Message):
     MAX_CPU_LORAS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     engine: _builtins.str
-    """vllm, tgi or openai."""
+    """vllm, transformers, tgi or openai."""
     engine_key: _builtins.str
     """Secret the engines expect as bearer; empty if none."""
     concurrency: _builtins.int
@@ -748,7 +824,7 @@ class PublishAdapterRequest(_message.Message):
     """The next bytes of the file, at most 1 MiB."""
     @_builtins.property
     def model(self) -> Global___Model:
-        """First message only. `adapter_path`, `created_at`, `pool` and `context_length` are the registry's to fill."""
+        """First message only. What is not of the run (paths, times, pool, sizes) is the registry's to fill."""
 
     def __init__(
         self,

@@ -81,7 +81,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PublishAdapter(self, request_iterator, context):
-        """Takes a LoRA adapter's files, judges them and makes the model callable. Idempotent by `model.id`.
+        """Takes what a run made (see Artifact), judges its files and makes the model callable. Idempotent
+        by `model.id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,9 @@ class CatalogServiceStub:
     GetModel: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetModelRequest, _registry_pb2.GetModelResponse]
     DeleteModel: _grpc.UnaryUnaryMultiCallable[_registry_pb2.DeleteModelRequest, _registry_pb2.DeleteModelResponse]
     PublishAdapter: _grpc.StreamUnaryMultiCallable[_registry_pb2.PublishAdapterRequest, _registry_pb2.PublishAdapterResponse]
-    """Takes a LoRA adapter's files, judges them and makes the model callable. Idempotent by `model.id`."""
+    """Takes what a run made (see Artifact), judges its files and makes the model callable. Idempotent
+    by `model.id`.
+    """
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
@@ -50,7 +52,9 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     GetModel: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetModelRequest, _registry_pb2.GetModelResponse]  # type: ignore[assignment]
     DeleteModel: _aio.UnaryUnaryMultiCallable[_registry_pb2.DeleteModelRequest, _registry_pb2.DeleteModelResponse]  # type: ignore[assignment]
     PublishAdapter: _aio.StreamUnaryMultiCallable[_registry_pb2.PublishAdapterRequest, _registry_pb2.PublishAdapterResponse]  # type: ignore[assignment]
-    """Takes a LoRA adapter's files, judges them and makes the model callable. Idempotent by `model.id`."""
+    """Takes what a run made (see Artifact), judges its files and makes the model callable. Idempotent
+    by `model.id`.
+    """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keys, models and pools: what the gateway must know to serve a request without asking anyone."""
@@ -83,7 +87,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_registry_pb2.PublishAdapterRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_registry_pb2.PublishAdapterResponse, _abc.Awaitable[_registry_pb2.PublishAdapterResponse]]:
-        """Takes a LoRA adapter's files, judges them and makes the model callable. Idempotent by `model.id`."""
+        """Takes what a run made (see Artifact), judges its files and makes the model callable. Idempotent
+        by `model.id`.
+        """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

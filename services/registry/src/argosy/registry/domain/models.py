@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from argosy.registry.domain.artifacts import Artifact
 from argosy.registry.domain.rules import RuleBroken
 
 MAX_MODEL_ID_CHARACTERS: Final = 256
@@ -50,13 +51,18 @@ class CatalogModel:
     pool: str
     weights_path: str
     created_at: datetime
+    # The class name in its config.json; empty where that cannot be read here.
+    architecture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter's record: a tuned model or one of its checkpoints, with its lineage.
+    """An artefact's record: a tuned model or one of its checkpoints, with its lineage.
 
-    `folder` names its files in the blob store. `servable` is not kept: it follows from the base.
+    `folder` names its files in the blob store, `bytes` is their size together. `rank` and
+    `virtual_tokens` are 0 where the artefact has none. `parent` is the version that training
+    started from, `runs_on` the whole model whose weights it needs; both are empty where that is
+    the base. Which pool serves it is not kept: that follows from the base.
     """
 
     id: str
@@ -70,20 +76,38 @@ class Adapter:
     folder: str
     sha256: str
     created_at: datetime
+    artifact: Artifact = Artifact.LORA
+    virtual_tokens: int = 0
+    bytes: int = 0
+    parent: str = ""
+    runs_on: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the folder holds all weights, so that nothing of the base is needed to run it."""
+        return self.artifact is Artifact.FULL or (
+            self.artifact is Artifact.REWARD and self.rank == 0
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ServedAdapter:
-    """An adapter with what it takes from its base. `base` is None if the catalogue lacks it."""
+    """An artefact with what it takes from its base, which is None if the catalogue lacks it.
+
+    `pool` serves it; empty if none can. `weights_folder` names the folder of the whole model that
+    it runs on, if not on its base.
+    """
 
     adapter: Adapter
     base: CatalogModel | None
+    pool: str = ""
+    weights_folder: str = ""
     deleted: bool = False
 
     @property
     def servable(self) -> bool:
-        """An adapter answers only while its base is in the catalogue with a pool."""
-        return self.base is not None and bool(self.base.pool) and not self.deleted
+        """It answers only while its base is in the catalogue and a pool can serve it."""
+        return bool(self.pool) and not self.deleted
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 An allow-list, since an engine and its libraries act on what they find: `auto_map` and
 `auto_mapping` name code to run, a regular expression in `target_modules` or a `rank_pattern` can
 stall or bloat an engine, and whatever the engine cannot serve (DoRA, biases, saved modules) would
-fail at a user's first request. Keys are those that peft 0.21 writes for a plain LoRA.
+fail at a user's first request. Keys are those that peft 0.21 writes for a plain LoRA. A reward
+model's LoRA differs in two: its task, and the score head that is saved whole.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from argosy.registry.intake.problems import Problem
 from argosy.registry.intake.shapes import obj, required
 from argosy.registry.intake.strict_json import parse
 
-MAX_CONFIG_BYTES: Final = 64 << 10
+MAX_CONFIG_BYTES: Final = 256 << 10
 _MODULE: Final = re.compile(r"[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,15}")
-_MAX_MODULES: Final = 512
+_MAX_MODULES: Final = 4096
 _MAX_TEXT: Final = 4096
+
+
+# Each key with its test and the rule in words.
+Rules = dict[str, tuple[Callable[[Any], bool], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class AdapterConfig:
     target_modules: tuple[str, ...]
 
 
-def _plain_text(value: Any) -> bool:
+def plain_text(value: Any) -> bool:
     return value is None or (isinstance(value, str) and len(value) <= _MAX_TEXT)
 
 
@@ -48,7 +53,7 @@ def _number(low: float, high: float) -> Callable[[Any], bool]:
     return check
 
 
-def _absent(value: Any) -> bool:
+def absent(value: Any) -> bool:
     return value is None or value is False or value == [] or value == {}
 
 
@@ -74,7 +79,6 @@ _MUST_BE_UNSET: Final = (
     "lora_bias",
     "lora_ga_config",
     "megatron_config",
-    "modules_to_save",
     "monteclora_config",
     "rank_pattern",
     "target_parameters",
@@ -85,18 +89,16 @@ _MUST_BE_UNSET: Final = (
     "velora_config",
 )
 
-# Each key with its test and the rule in words.
-_RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+_RULES: Final[Rules] = {
     "peft_type": (lambda v: v == "LORA", 'must be "LORA"'),
-    "task_type": (lambda v: v in (None, "CAUSAL_LM"), 'must be "CAUSAL_LM" or null'),
     "bias": (lambda v: v == "none", 'must be "none": engines do not serve LoRA biases'),
     "lora_alpha": (_number(1e-6, 1e6), "must be a number from 1e-6 to 1e6"),
     "lora_dropout": (_number(0, 1), "must be a number from 0 to 1"),
-    "base_model_name_or_path": (_plain_text, "must be a string or null"),
-    "revision": (_plain_text, "must be a string or null"),
-    "peft_version": (_plain_text, "must be a string or null"),
-    "megatron_core": (_plain_text, "must be a string or null"),
-    "fan_in_fan_out": (_absent, "must be false"),
+    "base_model_name_or_path": (plain_text, "must be a string or null"),
+    "revision": (plain_text, "must be a string or null"),
+    "peft_version": (plain_text, "must be a string or null"),
+    "megatron_core": (plain_text, "must be a string or null"),
+    "fan_in_fan_out": (absent, "must be false"),
     "inference_mode": (_boolean, "must be true or false"),
     "use_rslora": (_boolean, "must be true or false"),
     "init_lora_weights": (
@@ -105,23 +107,41 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     ),
     "qalora_group_size": (_number(1, 4096), "must be a number"),
     **dict.fromkeys(
-        _MUST_BE_UNSET, (_absent, "must be null, false or empty: engines do not serve it")
+        _MUST_BE_UNSET, (absent, "must be null, false or empty: engines do not serve it")
     ),
 }
 _JUDGED_APART: Final = frozenset({"r", "target_modules"})
 
+_COMPLETES: Final[Rules] = {
+    "task_type": (lambda v: v in (None, "CAUSAL_LM"), 'must be "CAUSAL_LM" or null'),
+    "modules_to_save": _RULES["rank_pattern"],
+}
+# peft adds both names by itself; of a language model only `score` exists.
+_SCORES: Final[Rules] = {
+    "task_type": (lambda v: v == "SEQ_CLS", 'must be "SEQ_CLS", as it is a reward model'),
+    "modules_to_save": (
+        lambda v: isinstance(v, list) and set(map(str, v)) <= {"score", "classifier"},
+        "may only name the score head",
+    ),
+}
 
-def judge_config(raw: bytes, max_rank: int) -> AdapterConfig:
-    """Return what `raw` configures; raises Problem."""
-    config = obj(parse(raw), "")
+
+def judge_keys(config: dict[str, Any], rules: Rules, apart: frozenset[str]) -> None:
+    """Hold every key to its rule; raises Problem for one that has none."""
     for key, value in config.items():
-        if key in _JUDGED_APART:
+        if key in apart:
             continue
-        if key not in _RULES:
+        if key not in rules:
             raise Problem("", "has a key that is not on the list of allowed keys")
-        holds, rule = _RULES[key]
+        holds, rule = rules[key]
         if not holds(value):
             raise Problem(key, rule)
+
+
+def judge_config(raw: bytes, max_rank: int, *, scores: bool = False) -> AdapterConfig:
+    """Return what `raw` configures, of a reward model if it `scores`; raises Problem."""
+    config = obj(parse(raw), "")
+    judge_keys(config, _RULES | (_SCORES if scores else _COMPLETES), _JUDGED_APART)
     for key in ("peft_type", "lora_alpha"):
         required(config, key, "the configuration")
     rank = required(config, "r", "the configuration")

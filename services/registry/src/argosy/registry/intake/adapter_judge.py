@@ -1,19 +1,19 @@
-"""The judge of a published adapter: two files, nothing else, consistent with each other.
+"""The judge of an adapter: two files, nothing else, consistent with each other and with the base.
 
-Only `adapter_config.json` and `adapter_model.safetensors`: a pickle runs code when it is read, a
-tokenizer or template changes what the base model says to everybody. Knows no disk; bytes stream
+A LoRA, the LoRA of a reward model, or the embeddings of prompt tuning. Knows no disk; bytes stream
 by and memory stays bounded.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
-from argosy.kit.errors import InvalidRequest, TooLarge
+from argosy.registry.domain.artifacts import Artifact, BaseShape
 from argosy.registry.intake.adapter_config import MAX_CONFIG_BYTES, AdapterConfig, judge_config
+from argosy.registry.intake.artifacts import ArtifactLimits, Files, Judged, fault, refused
 from argosy.registry.intake.problems import Problem
+from argosy.registry.intake.prompt_config import judge_prompt, judge_prompt_config
 from argosy.registry.intake.safetensors import SafetensorsJudge, Tensor
 
 CONFIG: Final = "adapter_config.json"
@@ -22,103 +22,129 @@ WEIGHTS: Final = "adapter_model.safetensors"
 _LORA_NAME: Final = re.compile(
     r"base_model\.model\.(?P<module>[A-Za-z0-9_.]+)\.lora_(?P<side>[AB])\.weight"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterLimits:
-    """The largest rank that engines serve, and the largest weights file in bytes."""
-
-    max_rank: int
-    max_bytes: int
+_SCORE: Final = "base_model.model.score.weight"
 
 
 class AdapterJudge:
-    """Judges one adapter: `begin` each file, `feed` its bytes, then `finish` for the rank."""
+    """Implements `Judge`. `base` is None where its weights cannot be read here."""
 
-    def __init__(self, limits: AdapterLimits) -> None:
+    def __init__(self, limits: ArtifactLimits, artifact: Artifact, base: BaseShape | None) -> None:
         self._limits = limits
-        self._file = ""
-        self._seen: set[str] = set()
+        self._artifact = artifact
+        self._base = base
+        self._files = Files()
         self._config = bytearray()
         self._weights = SafetensorsJudge()
         self._weight_bytes = 0
 
-    def begin(self, file_name: str) -> None:
-        """Judge a file's name; raises InvalidRequest for any but the two, and for a repeat."""
+    def begin(self, file_name: str) -> bool:
+        """Refuse any file but the two."""
         if file_name not in (CONFIG, WEIGHTS):
-            raise InvalidRequest(
+            raise refused(
                 f"An adapter consists of {CONFIG} and {WEIGHTS}; any other file is refused.",
-                param="file_name",
-                code="invalid_adapter",
+                "file_name",
             )
-        if file_name in self._seen:
-            raise InvalidRequest(
-                f"{file_name} was sent twice.", param="file_name", code="invalid_adapter"
-            )
-        self._seen.add(file_name)
-        self._file = file_name
+        self._files.begin(file_name)
+        return file_name == WEIGHTS
 
     def feed(self, chunk: bytes) -> None:
-        """Judge the next bytes of the current file; raises InvalidRequest or TooLarge."""
-        if not self._file:
-            raise InvalidRequest(
-                "Bytes came before a file's name.", param="chunk", code="invalid_adapter"
-            )
-        if self._file == CONFIG:
+        """Keep the configuration; look through the weights."""
+        if self._files.need_current() == CONFIG:
             self._config += chunk
-            self._check_size(len(self._config), MAX_CONFIG_BYTES)
+            self._files.check_size(len(self._config), MAX_CONFIG_BYTES)
             return
         self._weight_bytes += len(chunk)
-        self._check_size(self._weight_bytes, self._limits.max_bytes)
+        self._files.check_size(self._weight_bytes, self._limits.max_bytes)
         try:
             self._weights.feed(chunk)
         except Problem as problem:
-            raise _refusal(WEIGHTS, problem) from None
+            raise fault(WEIGHTS, problem) from None
 
-    def finish(self) -> int:
-        """Hold the two files against each other; returns the rank. Raises InvalidRequest."""
+    def finish(self) -> Judged:
+        """Hold the two files against each other and against the base."""
         for name in (CONFIG, WEIGHTS):
-            if name not in self._seen:
-                raise InvalidRequest(
-                    f"{name} is missing.", param="file_name", code="invalid_adapter"
-                )
+            if name not in self._files.seen:
+                raise refused(f"{name} is missing.", "file_name")
+        if self._artifact is Artifact.PROMPT_TUNING:
+            return self._finish_prompt()
+        raw, scores = bytes(self._config), self._artifact is Artifact.REWARD
         try:
-            config = judge_config(bytes(self._config), self._limits.max_rank)
+            config = judge_config(raw, self._limits.max_rank, scores=scores)
         except Problem as problem:
-            raise _refusal(CONFIG, problem) from None
+            raise fault(CONFIG, problem) from None
         try:
-            judge_lora(self._weights.finish(), config)
+            tensors = self._weights.finish()
+            if scores:
+                tensors = _without_score(tensors, self._base)
+            judge_lora(tensors, config, self._base)
         except Problem as problem:
-            raise _refusal(WEIGHTS, problem) from None
-        return config.rank
+            raise fault(WEIGHTS, problem) from None
+        return Judged(rank=config.rank, files={CONFIG: raw})
 
-    def _check_size(self, size: int, limit: int) -> None:
-        if size > limit:
-            raise TooLarge(
-                f"{self._file} is larger than the limit of {limit} bytes.",
-                param="chunk",
-                code="adapter_too_large",
-            )
+    def _finish_prompt(self) -> Judged:
+        try:
+            config = judge_prompt_config(bytes(self._config))
+            width = hidden_size(self._base)
+            if width not in (None, config.width):
+                raise Problem("token_dim", f"must be {width}, the width of the base model")
+        except Problem as problem:
+            raise fault(CONFIG, problem) from None
+        try:
+            judge_prompt(self._weights.finish(), config)
+        except Problem as problem:
+            raise fault(WEIGHTS, problem) from None
+        return Judged(virtual_tokens=config.virtual_tokens, files={CONFIG: config.written()})
 
 
-def judge_lora(tensors: list[Tensor], config: AdapterConfig) -> None:
-    """Check that the tensors are pairs A (rank × in) and B (out × rank) of configured modules."""
-    sides: dict[str, set[str]] = {}
+def hidden_size(base: BaseShape | None) -> int | None:
+    """Return the width of the base's embeddings, None if it is not known."""
+    if base is None:
+        return None
+    for part in (base.config, base.config.get("text_config")):
+        if isinstance(part, dict):
+            for key in ("hidden_size", "n_embd", "d_model"):
+                if isinstance(part.get(key), int):
+                    return int(part[key])
+    return None
+
+
+def judge_lora(tensors: list[Tensor], config: AdapterConfig, base: BaseShape | None = None) -> None:
+    """Check that the tensors are pairs A (rank × in) and B (out × rank) of configured modules.
+
+    Where the base has a matrix of the module's name, in and out are its sides.
+    """
+    sides: dict[str, dict[str, int]] = {}
+    targets = frozenset(config.target_modules)
     for number, tensor in enumerate(tensors, start=1):
         where = f"tensor {number}"
         match = _LORA_NAME.fullmatch(tensor.name)
         if match is None:
             raise Problem(where, "is not named base_model.model.<module>.lora_A or lora_B.weight")
         module, side = match["module"], match["side"]
-        if not any(module == t or module.endswith("." + t) for t in config.target_modules):
+        parts = module.split(".")
+        if not any(".".join(parts[i:]) in targets for i in range(len(parts))):
             raise Problem(where, "belongs to a module that target_modules does not name")
         rank_axis = 0 if side == "A" else 1
         if len(tensor.shape) != 2 or tensor.shape[rank_axis] != config.rank:
             raise Problem(where, f"must be a matrix of the rank {config.rank} in {CONFIG}")
-        sides.setdefault(module, set()).add(side)
-    if any(found != {"A", "B"} for found in sides.values()):
+        sides.setdefault(module, {})[side] = tensor.shape[1 - rank_axis]
+    if not sides:
+        raise Problem("", "holds no pair of lora_A and lora_B")
+    if any(found.keys() != {"A", "B"} for found in sides.values()):
         raise Problem("", "a module has lora_A without lora_B, or lora_B without lora_A")
+    for module, found in sides.items():
+        matrix = base.tensors.get(f"{module}.weight") if base else None
+        # Some architectures keep their matrices transposed.
+        if matrix and len(matrix) == 2 and sorted(matrix) != sorted(found.values()):
+            raise Problem("", "a module's matrices do not fit the base model's")
 
 
-def _refusal(file_name: str, problem: Problem) -> InvalidRequest:
-    return InvalidRequest(f"{file_name}: {problem}.", param=file_name, code="invalid_adapter")
+def _without_score(tensors: list[Tensor], base: BaseShape | None) -> list[Tensor]:
+    """Check that there is one score head of one row; return the other tensors."""
+    heads = [t for t in tensors if t.name == _SCORE]
+    if len(heads) != 1:
+        raise Problem("", f"must hold the score head, {_SCORE}")
+    shape, width = heads[0].shape, hidden_size(base)
+    if len(shape) != 2 or shape[0] != 1 or width not in (None, shape[1]):
+        raise Problem(_SCORE, "must be one row of the base model's width: one score")
+    return [t for t in tensors if t is not heads[0]]

@@ -61,7 +61,7 @@ class PoolEntry(_Entry):
     """`[[pool]]`: replicas of one engine. `replicas` are base URLs without `/v1`."""
 
     name: _Id
-    engine: Literal["vllm", "tgi", "openai"]
+    engine: Literal["vllm", "transformers", "tgi", "openai"]
     replicas: tuple[_Url, ...]
     engine_key: SecretStr = SecretStr("")
     concurrency: _Count = 0

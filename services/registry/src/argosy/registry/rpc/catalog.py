@@ -1,4 +1,4 @@
-"""`CatalogService`: the watch, models by name, and the publishing of adapters."""
+"""`CatalogService`: the watch, models by name, and the publishing of what runs made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.api.registry.v1 import registry_pb2_grpc
 from argosy.kit.errors import InvalidRequest
 from argosy.registry.rpc.edge import edge, within
-from argosy.registry.rpc.translate import MODEL_KIND_FROM_PROTO, Translator
+from argosy.registry.rpc.translate import ARTIFACT_FROM_PROTO, MODEL_KIND_FROM_PROTO, Translator
 from argosy.registry.usecases.models import Models
 from argosy.registry.usecases.publish_adapter import Publish, PublishAdapter
 from argosy.registry.usecases.watch import Watch
@@ -72,6 +72,9 @@ def _publish(first: pb.PublishAdapterRequest | None) -> Publish:
     kind = MODEL_KIND_FROM_PROTO.get(model.kind)
     if kind is None:
         raise InvalidRequest("model.kind is missing.", param="model.kind")
+    artifact = ARTIFACT_FROM_PROTO.get(model.artifact)
+    if artifact is None:
+        raise InvalidRequest("model.artifact is not known.", param="model.artifact")
     return Publish(
         id=model.id,
         kind=kind,
@@ -80,6 +83,8 @@ def _publish(first: pb.PublishAdapterRequest | None) -> Publish:
         job_id=model.job_id,
         step=model.step,
         rank=model.lora_rank,
+        artifact=artifact,
+        parent=model.parent,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.registry.blobs.contract import AdapterStore
 from argosy.registry.domain.accounts_budgets import AccessMode, ModelAccess
+from argosy.registry.domain.artifacts import Artifact
 from argosy.registry.domain.catalog import EntryKind, Pool, Project
 from argosy.registry.domain.files import File
 from argosy.registry.domain.keys import AdminRole, Key
@@ -29,6 +30,16 @@ _MODEL_KINDS: Final = {
     ModelKind.CHECKPOINT: pb.MODEL_KIND_CHECKPOINT,
 }
 MODEL_KIND_FROM_PROTO: Final = {v: k for k, v in _MODEL_KINDS.items()}
+_ARTIFACTS: Final = {
+    Artifact.LORA: pb.ARTIFACT_LORA,
+    Artifact.PROMPT_TUNING: pb.ARTIFACT_PROMPT_TUNING,
+    Artifact.FULL: pb.ARTIFACT_FULL,
+    Artifact.REWARD: pb.ARTIFACT_REWARD,
+}
+ARTIFACT_FROM_PROTO: Final[Mapping[int, Artifact]] = {
+    pb.ARTIFACT_UNSPECIFIED: Artifact.LORA,
+    **{v: k for k, v in _ARTIFACTS.items()},
+}
 ADMIN_ROLES: Final = {
     AdminRole.NONE: pb.ADMIN_ROLE_UNSPECIFIED,
     AdminRole.READER: pb.ADMIN_ROLE_READER,
@@ -110,12 +121,24 @@ class Translator:
             base=adapter.base,
             context_length=model.base.context_length if model.base else 0,
             servable=model.servable,
-            pool=model.base.pool if model.base else "",
+            pool=model.pool,
             adapter_path=self.adapters.path(adapter.folder),
+            weights_path=self._weights_path(model),
             lora_rank=adapter.rank,
             job_id=adapter.job_id,
             step=adapter.step,
+            artifact=_ARTIFACTS[adapter.artifact],
+            virtual_tokens=adapter.virtual_tokens,
+            artifact_bytes=adapter.bytes,
+            parent=adapter.parent,
         )
+
+    def _weights_path(self, model: ServedAdapter) -> str:
+        if model.adapter.whole:
+            return self.adapters.path(model.adapter.folder)
+        if model.weights_folder:
+            return self.adapters.path(model.weights_folder)
+        return model.base.weights_path if model.base else ""
 
     def _pool(self, pool: Pool) -> pb.Pool:
         return pb.Pool(

@@ -6,11 +6,13 @@ id; without the mark the repeat would bring back what its owner deleted in betwe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
+from argosy.registry.domain.artifacts import Artifact
 from argosy.registry.domain.models import Adapter, ModelKind, ServedAdapter
+from argosy.registry.domain.serving import serving_pool
 from argosy.registry.store import catalog
 from argosy.registry.store.tables import adapter
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,6 +33,11 @@ async def add(connection: AsyncConnection, value: Adapter) -> None:
             folder=value.folder,
             sha256=value.sha256,
             created_at=value.created_at,
+            artifact=value.artifact.value,
+            virtual_tokens=value.virtual_tokens,
+            bytes=value.bytes,
+            parent=value.parent,
+            runs_on=value.runs_on,
         )
     )
 
@@ -69,6 +76,14 @@ async def ids_of_project(connection: AsyncConnection, project_id: str) -> list[s
     return list(rows)
 
 
+async def ids_running_on(connection: AsyncConnection, model_id: str) -> list[str]:
+    """Return the ids of the adapters, not deleted, that need the weights of this whole model."""
+    rows = await connection.scalars(
+        sa.select(adapter.c.id).where(adapter.c.runs_on == model_id, adapter.c.deleted_at.is_(None))
+    )
+    return list(rows)
+
+
 async def mark_deleted(connection: AsyncConnection, model_id: str, now: datetime) -> None:
     """Mark an adapter as deleted."""
     await connection.execute(
@@ -90,25 +105,51 @@ async def _served(
     connection: AsyncConnection, query: sa.Select[tuple[object, ...]]
 ) -> list[ServedAdapter]:
     rows = (await connection.execute(query)).all()
-    wanted = list({r.base for r in rows})
-    bases = {b.id: b for b in await catalog.base_models(connection, wanted)} if wanted else {}
-    return [
-        ServedAdapter(
-            Adapter(
-                id=r.id,
-                kind=ModelKind(r.kind),
-                project_id=r.project_id,
-                owned_by=r.owned_by,
-                base=r.base,
-                job_id=r.job_id,
-                step=r.step,
-                rank=r.rank,
-                folder=r.folder,
-                sha256=r.sha256,
-                created_at=r.created_at,
-            ),
-            bases.get(r.base),
-            deleted=r.deleted_at is not None,
+    if not rows:
+        return []
+    bases = {b.id: b for b in await catalog.base_models(connection, list({r.base for r in rows}))}
+    engines = {p.name: p.engine for p in await catalog.pools(connection)}
+    folders = await _folders(connection, {r.runs_on for r in rows} - {""})
+    served = []
+    for row in rows:
+        adapter, base = _adapter(row), bases.get(row.base)
+        served.append(
+            ServedAdapter(
+                adapter,
+                base,
+                "" if base is None else serving_pool(adapter, base, engines),
+                folders.get(row.runs_on, ""),
+                deleted=row.deleted_at is not None,
+            )
         )
-        for r in rows
-    ]
+    return served
+
+
+async def _folders(connection: AsyncConnection, ids: Collection[str]) -> dict[str, str]:
+    if not ids:
+        return {}
+    rows = await connection.execute(
+        sa.select(adapter.c.id, adapter.c.folder).where(adapter.c.id.in_(ids))
+    )
+    return {r.id: r.folder for r in rows}
+
+
+def _adapter(row: sa.Row[tuple[object, ...]]) -> Adapter:
+    return Adapter(
+        id=row.id,
+        kind=ModelKind(row.kind),
+        project_id=row.project_id,
+        owned_by=row.owned_by,
+        base=row.base,
+        job_id=row.job_id,
+        step=row.step,
+        rank=row.rank,
+        folder=row.folder,
+        sha256=row.sha256,
+        created_at=row.created_at,
+        artifact=Artifact(row.artifact),
+        virtual_tokens=row.virtual_tokens,
+        bytes=row.bytes,
+        parent=row.parent,
+        runs_on=row.runs_on,
+    )

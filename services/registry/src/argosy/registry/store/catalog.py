@@ -78,6 +78,7 @@ def as_base_model(row: sa.Row[tuple[object, ...]]) -> CatalogModel:
         pool=row.pool,
         weights_path=row.weights_path,
         created_at=row.created_at,
+        architecture=row.architecture,
     )
 
 
@@ -139,6 +140,7 @@ async def put_base_model(connection: AsyncConnection, value: CatalogModel) -> No
         "trainable": value.trainable,
         "pool": value.pool,
         "weights_path": value.weights_path,
+        "architecture": value.architecture,
     }
     await connection.execute(
         insert(base_model)

@@ -116,6 +116,7 @@ base_model: Final = sa.Table(
     sa.Column("pool", sa.Text, nullable=False),
     sa.Column("weights_path", sa.Text, nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("architecture", sa.Text, nullable=False, server_default=""),
 )
 
 adapter: Final = sa.Table(
@@ -136,6 +137,11 @@ adapter: Final = sa.Table(
     sa.Column("created_at", _TIME, nullable=False),
     # The row stays when the model goes: see `store.adapters`.
     sa.Column("deleted_at", _TIME),
+    sa.Column("artifact", sa.Text, nullable=False, server_default="lora"),
+    sa.Column("virtual_tokens", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("bytes", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("parent", sa.Text, nullable=False, server_default=""),
+    sa.Column("runs_on", sa.Text, nullable=False, server_default="", index=True),
 )
 
 file: Final = sa.Table(

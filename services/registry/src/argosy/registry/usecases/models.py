@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argosy.kit.clock import Clock
 from argosy.kit.db import Database
-from argosy.kit.errors import NotFound, PermissionDenied
+from argosy.kit.errors import Conflict, NotFound, PermissionDenied
 from argosy.kit.outbox import Outbox
 from argosy.registry.blobs.contract import AdapterStore
 from argosy.registry.domain.catalog import Change, EntryKind
@@ -39,7 +39,8 @@ class Models:
     async def delete(self, project_id: str, model_id: str) -> None:
         """Delete a tuned model or a checkpoint of the project.
 
-        Raises NotFound, PermissionDenied for a shared model. The checkpoints of a deleted tuned
+        Raises NotFound, PermissionDenied for a shared model, Conflict while another runs on its
+        weights. The checkpoints of a deleted tuned
         model stay: each is a model with a name of its own that somebody may be calling, as with
         OpenAI, and each is deleted by its own name.
         """
@@ -56,6 +57,13 @@ class Models:
                 raise _unknown(model_id)
             now = self._clock.now()
             adapter = found[0].adapter
+            if on_it := await adapters.ids_running_on(connection, adapter.id):
+                raise Conflict(
+                    f"{len(on_it)} tuned models run on the weights of '{model_id}', the first is "
+                    f"'{on_it[0]}'. Delete them first.",
+                    param="model",
+                    code="model_in_use",
+                )
             await adapters.mark_deleted(connection, adapter.id, now)
             await self._outbox.add(connection, news.model_deleted(adapter, now))
             await changes.append(connection, [Change(EntryKind.MODEL, adapter.id, removed=True)])

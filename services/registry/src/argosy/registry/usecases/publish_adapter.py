@@ -1,4 +1,4 @@
-"""Takes a LoRA adapter: judged and written aside as it streams, then shown and made callable.
+"""Takes what a run made: judged and written aside as it streams, then shown and made callable.
 
 A repeat of a publish answers what the first one stored, also if its owner deleted the model in
 between: what a user deleted stays deleted, however often the trainer repeats itself.
@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from argosy.kit.clock import Clock
 from argosy.kit.db import Database
 from argosy.kit.errors import ApiError, Conflict, InvalidRequest
 from argosy.kit.failpoints import failpoint
 from argosy.kit.outbox import Outbox
-from argosy.registry.blobs.contract import AdapterStore, Sealed
+from argosy.registry.blobs.base_weights import read_shape, taken_over
+from argosy.registry.blobs.contract import AdapterStore, AdapterUpload, Sealed
+from argosy.registry.domain.artifacts import Artifact
 from argosy.registry.domain.catalog import Change, EntryKind
 from argosy.registry.domain.models import (
     Adapter,
@@ -24,16 +28,19 @@ from argosy.registry.domain.models import (
     check_lineage,
 )
 from argosy.registry.domain.rules import RuleBroken
-from argosy.registry.intake.adapter_judge import AdapterJudge, AdapterLimits
+from argosy.registry.intake.artifact_judge import ArtifactJudge
+from argosy.registry.intake.artifacts import ArtifactLimits, Judge, Judged
 from argosy.registry.metrics import Metrics
 from argosy.registry.store import adapters, catalog, changes
 from argosy.registry.usecases import news
 from argosy.registry.usecases.watch import Feed
 
+_CHUNK: Final = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """What the trainer says of an adapter before its bytes. `rank` 0 leaves it to the files."""
+    """What the trainer says of an artefact before its bytes. `rank` 0 leaves it to the files."""
 
     id: str
     kind: ModelKind
@@ -42,6 +49,18 @@ class Publish:
     job_id: str
     step: int
     rank: int
+    artifact: Artifact = Artifact.LORA
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What the database knows of a publish: `weights` is the folder that training started on."""
+
+    organization: str
+    weights: str = ""
+    runs_on: str = ""
+    earlier: ServedAdapter | None = None
 
 
 class PublishAdapter:
@@ -54,7 +73,7 @@ class PublishAdapter:
         outbox: Outbox,
         feed: Feed,
         clock: Clock,
-        limits: AdapterLimits,
+        limits: ArtifactLimits,
         metrics: Metrics,
     ) -> None:
         self._database = database
@@ -66,7 +85,7 @@ class PublishAdapter:
         self._metrics = metrics
 
     async def __call__(self, publish: Publish, parts: AsyncIterator[str | bytes]) -> ServedAdapter:
-        """Publish an adapter; `parts` are file names (str), each followed by its bytes.
+        """Publish an artefact; `parts` are file names (str), each followed by its bytes.
 
         Raises InvalidRequest, TooLarge, Conflict or RuleBroken; then nothing is kept.
         """
@@ -84,34 +103,36 @@ class PublishAdapter:
     async def _publish(
         self, publish: Publish, parts: AsyncIterator[str | bytes]
     ) -> tuple[ServedAdapter, str]:
-        earlier, organization = await self._check(publish)
-        if earlier is not None:
-            return earlier, "repeated"
-        judge = AdapterJudge(self._limits)
+        origin = await self._check(publish)
+        if origin.earlier is not None:
+            return origin.earlier, "repeated"
+        base = await asyncio.to_thread(read_shape, origin.weights)
+        judge = ArtifactJudge(publish.artifact, self._limits, base)
         async with self._store.upload() as upload:
-            async for part in parts:
-                if isinstance(part, str):
-                    judge.begin(part)
-                    await upload.begin(part)
-                else:
-                    await asyncio.to_thread(judge.feed, part)
-                    await upload.write(part)
-            rank = await asyncio.to_thread(judge.finish)
-            if publish.rank not in (0, rank):
+            await _receive(judge, parts, upload)
+            judged = await asyncio.to_thread(judge.finish)
+            if judged.rank and publish.rank not in (0, judged.rank):
                 raise InvalidRequest(
-                    f"model.lora_rank is {publish.rank}, the adapter's rank is {rank}.",
+                    f"model.lora_rank is {publish.rank}, the adapter's rank is {judged.rank}.",
                     param="model.lora_rank",
                 )
+            for name, data in judged.files.items():
+                await upload.begin(name)
+                await upload.write(data)
+            if judged.whole:
+                for path in await asyncio.to_thread(taken_over, origin.weights):
+                    await _copy(path, upload)
             sealed = await upload.commit()
         failpoint("registry.adapter.before_row")
-        return await self._record(_adapter(publish, organization, rank, sealed, self._clock))
+        return await self._record(_adapter(publish, origin, judged, sealed, self._clock))
 
-    async def _check(self, publish: Publish) -> tuple[ServedAdapter | None, str]:
-        """Return the earlier publish, if any, and the organisation that will own the model."""
+    async def _check(self, publish: Publish) -> _Origin:
+        """Hold the publish to what there is; find an earlier one of the same model."""
         async with self._database.begin() as connection:
             projects = await catalog.projects(connection, [publish.project_id])
             bases = await catalog.base_models(connection, [publish.base])
             earlier = await adapters.find(connection, publish.id)
+            parents = await adapters.alive(connection, [publish.parent]) if publish.parent else []
         if not projects:
             raise InvalidRequest("The project does not exist.", param="model.project_id")
         organization = projects[0].organization_slug
@@ -124,12 +145,23 @@ class PublishAdapter:
             job_id=publish.job_id,
         )
         if earlier is not None:
-            return _same(earlier, publish), organization
+            return _Origin(organization, earlier=_same(earlier, publish))
         if not bases or bases[0].kind is not ModelKind.BASE:
             raise InvalidRequest(
                 "model.base is not a base model of the catalogue.", param="model.base"
             )
-        return None, organization
+        runs_on, weights = "", bases[0].weights_path
+        if publish.parent:
+            parent = _parent(publish, parents)
+            runs_on = parent.id if parent.whole else parent.runs_on
+            if runs_on:
+                weights = await self._folder(runs_on)
+        return _Origin(organization, weights, runs_on)
+
+    async def _folder(self, model_id: str) -> str:
+        async with self._database.begin() as connection:
+            found = await adapters.find(connection, model_id)
+        return self._store.path(found.adapter.folder) if found else ""
 
     async def _record(self, adapter: Adapter) -> tuple[ServedAdapter, str]:
         # As with files: once the folder is shown, only `collect` may remove it, unless this
@@ -160,19 +192,53 @@ def _same(earlier: ServedAdapter, publish: Publish) -> ServedAdapter:
     return earlier
 
 
+def _parent(publish: Publish, found: list[ServedAdapter]) -> Adapter:
+    """Return the version that training started from, which must be the project's own."""
+    if not found or found[0].adapter.project_id != publish.project_id:
+        raise InvalidRequest("model.parent does not exist.", param="model.parent")
+    if found[0].adapter.base != publish.base:
+        raise InvalidRequest("model.parent has another base model.", param="model.parent")
+    return found[0].adapter
+
+
+async def _receive(judge: Judge, parts: AsyncIterator[str | bytes], upload: AdapterUpload) -> None:
+    stored = False
+    async for part in parts:
+        if isinstance(part, str):
+            stored = judge.begin(part)
+            if stored:
+                await upload.begin(part)
+            continue
+        await asyncio.to_thread(judge.feed, part)
+        if stored:
+            await upload.write(part)
+
+
+async def _copy(path: Path, upload: AdapterUpload) -> None:
+    await upload.begin(path.name)
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK):
+            await upload.write(chunk)
+
+
 def _adapter(
-    publish: Publish, organization: str, rank: int, sealed: Sealed, clock: Clock
+    publish: Publish, origin: _Origin, judged: Judged, sealed: Sealed, clock: Clock
 ) -> Adapter:
     return Adapter(
         id=publish.id,
         kind=publish.kind,
         project_id=publish.project_id,
-        owned_by=organization,
+        owned_by=origin.organization,
         base=publish.base,
         job_id=publish.job_id,
         step=publish.step,
-        rank=rank,
+        rank=judged.rank,
         folder=sealed.name,
         sha256=sealed.sha256,
         created_at=clock.now(),
+        artifact=publish.artifact,
+        virtual_tokens=judged.virtual_tokens,
+        bytes=sealed.bytes,
+        parent=publish.parent,
+        runs_on=origin.runs_on,
     )

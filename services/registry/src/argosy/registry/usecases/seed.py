@@ -9,6 +9,7 @@ it is back.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +17,9 @@ from typing import Final
 
 from argosy.kit.clock import Clock
 from argosy.kit.db import Database
+from argosy.registry.blobs.base_weights import read_config
 from argosy.registry.domain.accounts import OPERATOR_EMAIL, OPERATOR_ID, User
+from argosy.registry.domain.artifacts import BaseShape
 from argosy.registry.domain.catalog import Change, EntryKind, Organization, Pool, Project
 from argosy.registry.domain.keys import AdminRole, Key, digest, public_prefix
 from argosy.registry.domain.limits import NO_LIMITS
@@ -48,13 +51,18 @@ class Seed:
     async def __call__(self, file: CatalogFile, bootstrap_key: str) -> int:
         """Bring the database to `file`; returns the number of changed entries."""
         now = self._clock.now()
+        models = await asyncio.to_thread(_models, file, now)
         async with self._database.begin() as connection:
             await changes.lock(connection)
             await _seed_operator(connection, now)
+            projects = await _seed_projects(connection, file, with_default=bool(bootstrap_key))
+            engines = await _engines(connection)
+            pools = await _seed_pools(connection, self._pools(file))
+            moved = engines != await _engines(connection)
             changed = [
-                *await _seed_projects(connection, file, with_default=bool(bootstrap_key)),
-                *await _seed_pools(connection, self._pools(file)),
-                *await _seed_models(connection, _models(file, now)),
+                *projects,
+                *pools,
+                *await _seed_models(connection, models, moved=moved),
                 *await _seed_routes(connection, [entry.route for entry in file.route]),
                 *await _seed_keys(connection, self._keys(file, bootstrap_key), now),
             ]
@@ -118,9 +126,15 @@ def _models(file: CatalogFile, now: datetime) -> list[CatalogModel]:
             pool=m.pool,
             weights_path=m.weights_path,
             created_at=now,
+            architecture=_architecture(m.weights_path),
         )
         for m in file.model
     ]
+
+
+def _architecture(weights_path: str) -> str:
+    config = read_config(weights_path)
+    return BaseShape(config, {}).architecture if config else ""
 
 
 def _project(entry: ProjectEntry, organization: Organization, before: Project | None) -> Project:
@@ -155,6 +169,11 @@ async def _seed_projects(
     return [Change(EntryKind.PROJECT, p.id) for p in after if before.get(p.id) != p]
 
 
+async def _engines(connection: AsyncConnection) -> dict[str, str]:
+    """Return what decides where an adapter goes: which pools there are, with which engine."""
+    return {pool.name: pool.engine for pool in await catalog.pools(connection)}
+
+
 async def _seed_pools(connection: AsyncConnection, wanted: list[Pool]) -> list[Change]:
     present = {p.name: p for p in await catalog.pools(connection)}
     changed = []
@@ -181,7 +200,9 @@ async def _seed_routes(connection: AsyncConnection, wanted: list[Route]) -> list
     return changed
 
 
-async def _seed_models(connection: AsyncConnection, wanted: list[CatalogModel]) -> list[Change]:
+async def _seed_models(
+    connection: AsyncConnection, wanted: list[CatalogModel], *, moved: bool
+) -> list[Change]:
     present = {m.id: m for m in await catalog.base_models(connection)}
     changed = []
     for model in wanted:
@@ -192,8 +213,10 @@ async def _seed_models(connection: AsyncConnection, wanted: list[CatalogModel]) 
     for model_id in present:
         await catalog.delete_base_model(connection, model_id)
         changed.append(Change(EntryKind.MODEL, model_id, removed=True))
-    # An adapter takes its pool, its context length and whether it can be served from its base.
-    dependent = await adapters.ids_on(connection, [c.id for c in changed])
+    # An adapter takes its context length and whether it can be served from its base; its pool is
+    # the base's, or another one whose engine can load it.
+    touched = [*(m.id for m in wanted), *present] if moved else [c.id for c in changed]
+    dependent = await adapters.ids_on(connection, touched)
     return changed + [Change(EntryKind.MODEL, model_id) for model_id in dependent]
 
 
