@@ -145,7 +145,7 @@ def light(with_tests: bool) -> None:
     with step(f"creating {LIGHT.name} and installing uv"):
         create(environment)
     with step(f"installing the packages of {pins.relative_to(ROOT)}"):
-        uv(environment, "--require-hashes", "--compile-bytecode", "-r", pins)
+        uv(environment, "--no-deps", "--require-hashes", "--compile-bytecode", "-r", pins)
     with step("installing Argosy's own distributions"):
         own = [word for name in DISTRIBUTIONS for word in ("-e", ROOT / name)]
         uv(environment, "--no-deps", "--no-build-isolation", *own)

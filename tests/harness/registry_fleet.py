@@ -152,6 +152,11 @@ class Registry:
         self._process = None
         return status
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def rss_bytes(self) -> int:
         assert self._process is not None
         for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():

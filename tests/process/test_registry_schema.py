@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from argosy.kit.db import Database
-from argosy.registry.store import accounts_tables, usage_tables
+from argosy.registry.store import accounts_tables, measure_tables, usage_tables
 from pydantic import SecretStr
 
 from tests.harness.registry_fleet import Fleet, fleet
@@ -18,7 +18,7 @@ from tests.harness.registry_fleet import Fleet, fleet
 MIGRATIONS = "argosy.registry.store.migrations"
 # Every module of tables adds to the one metadata.
 METADATA = accounts_tables.metadata
-assert usage_tables.metadata is METADATA
+assert measure_tables.metadata is usage_tables.metadata is METADATA
 
 
 @pytest.fixture(scope="module")

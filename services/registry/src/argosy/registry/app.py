@@ -6,9 +6,10 @@ import asyncio
 import logging
 
 import grpc
-from argosy.api import subjects
+from argosy.api import ids, subjects
 from argosy.api.registry.v1 import (
     accounts_pb2_grpc,
+    measures_pb2_grpc,
     registry_pb2_grpc,
     usage_reports_pb2_grpc,
 )
@@ -26,12 +27,14 @@ from argosy.registry.intake.artifacts import ArtifactLimits
 from argosy.registry.intake.catalog_file import read_catalog_file
 from argosy.registry.intake.file_judge import FileLimits
 from argosy.registry.intake.price_entries import model_prices, pool_prices
+from argosy.registry.measuring.process import CountingProcess
 from argosy.registry.metrics import Metrics
 from argosy.registry.rpc.accounts import AccountServicer
 from argosy.registry.rpc.accounts_budgets import BudgetServicer
 from argosy.registry.rpc.accounts_people import PeopleServicer
 from argosy.registry.rpc.catalog import CatalogServicer
 from argosy.registry.rpc.files import FileServicer
+from argosy.registry.rpc.measures import MeasureServicer
 from argosy.registry.rpc.translate import Translator
 from argosy.registry.rpc.usage import UsageServicer
 from argosy.registry.rpc.usage_reports import UsageReportServicer
@@ -46,6 +49,7 @@ from argosy.registry.usecases.accounts_people import Invites, Members, Users
 from argosy.registry.usecases.accounts_spend import SpendWatch
 from argosy.registry.usecases.cost_estimates import CostEstimates
 from argosy.registry.usecases.files import Files
+from argosy.registry.usecases.measure_tokens import FileSources, MeasureTokens
 from argosy.registry.usecases.models import Models
 from argosy.registry.usecases.publish_adapter import PublishAdapter
 from argosy.registry.usecases.seed import Seed
@@ -61,6 +65,7 @@ _log = logging.getLogger(__name__)
 SERVICES = (
     "argosy.api.registry.v1.CatalogService",
     "argosy.api.registry.v1.FileService",
+    "argosy.api.registry.v1.MeasureService",
     "argosy.api.registry.v1.UsageService",
     "argosy.api.registry.v1.UsageReportService",
     "argosy.api.registry.v1.AccountService",
@@ -100,6 +105,14 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         database, folders, outbox, feed, clock, _artifact_limits(settings), metrics
     )
     models = Models(database, folders, outbox, feed, clock)
+    measure = MeasureTokens(
+        database,
+        models,
+        {ids.FILE: FileSources(files)},
+        CountingProcess(settings.measure_seconds),
+        clock,
+        at_once=settings.measures_at_once,
+    )
     book = ledger.Ledger(database, metrics)
     currency = catalog.organization.currency
     reports = UsageReportServicer(
@@ -157,6 +170,9 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     runtime.background(
         sweep.repeat(sweeper.prune, settings.collect_seconds, "pruning of the inbox"), "pruning"
     )
+    runtime.background(
+        sweep.repeat(measure.forget, settings.collect_seconds, "counts of tokens"), "old counts"
+    )
 
     catalog_servicer = CatalogServicer(
         watch,
@@ -174,6 +190,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     def register(server: grpc.aio.Server) -> None:
         registry_pb2_grpc.add_CatalogServiceServicer_to_server(catalog_servicer, server)
         registry_pb2_grpc.add_FileServiceServicer_to_server(file_servicer, server)
+        measures_pb2_grpc.add_MeasureServiceServicer_to_server(MeasureServicer(measure), server)
         registry_pb2_grpc.add_UsageServiceServicer_to_server(UsageServicer(book), server)
         usage_reports_pb2_grpc.add_UsageReportServiceServicer_to_server(reports, server)
         accounts_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)

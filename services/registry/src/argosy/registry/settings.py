@@ -35,6 +35,12 @@ class RegistrySettings(DatabaseSettings):
     upload_idle_seconds: float = Field(
         default=60.0, gt=0, description="An upload that sends nothing for so long is ended."
     )
+    measure_seconds: float = Field(
+        default=600.0, gt=0, description="Longest time to count the tokens of one source."
+    )
+    measures_at_once: int = Field(
+        default=1, ge=1, description="Sources whose tokens are counted at the same time."
+    )
 
     watch_poll_seconds: float = Field(
         default=0.5, gt=0, description="How soon a change made by another replica is noticed."
