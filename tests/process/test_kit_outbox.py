@@ -48,6 +48,8 @@ class Kit:
     database: Database
     bus: Bus
     outbox: Outbox
+    metrics: CollectorRegistry
+    consumer: str
     handled: list[str] = field(default_factory=list)
 
     async def emit(self, count: int) -> list[str]:
@@ -60,6 +62,8 @@ class Kit:
             )
             for n in range(count)
         ]
+        for event in events:
+            event.occurred_at.GetCurrentTime()
         async with self.database.begin() as connection:
             for event in events:
                 await self.outbox.add(connection, event)
@@ -70,6 +74,11 @@ class Kit:
         async with self.database.begin() as connection:
             if await first_time(connection, "test", event.id):
                 self.handled.append(event.id)
+
+    def shown(self, metric: str, **labels: str) -> float:
+        value = self.metrics.get_sample_value(metric, labels)
+        assert value is not None, metric
+        return value
 
     async def has_handled(self, count: int) -> bool:
         return len(self.handled) >= count
@@ -94,15 +103,15 @@ async def kit(
 ) -> AsyncIterator[Kit]:
     _write_migrations(tmp_path / "kit_migrations")
     monkeypatch.syspath_prepend(tmp_path)
-    settings = _settings(postgres, nats)
+    settings, metrics = _settings(postgres, nats), CollectorRegistry()
     schema = f"kit_{tmp_path.name[-6:].strip('_')}".lower()
     async with (
         Database.open(settings.database_url, schema) as database,
-        Bus.open(settings) as bus,
+        Bus.open(settings, metrics) as bus,
     ):
         # Two at once, as when two replicas start: they must queue.
         await asyncio.gather(database.migrate("kit_migrations"), database.migrate("kit_migrations"))
-        made = Kit(database, bus, Outbox(database, bus, CollectorRegistry()))
+        made = Kit(database, bus, Outbox(database, bus, metrics), metrics, schema)
         tasks = [
             asyncio.create_task(made.outbox.run()),
             asyncio.create_task(bus.consume(schema, [subjects.FILE_CREATED], made.handle)),
@@ -130,9 +139,24 @@ async def test_events_survive_a_killed_nats_and_a_lost_stream(
     sent = await kit.emit(100)
     await eventually(lambda: kit.has_handled(100), "the first events")
     nats.kill()
+    assert kit.shown("argosy_outbox_lag_seconds") == 0
     sent += await kit.emit(50)
+
+    async def is_behind() -> bool:
+        return kit.shown("argosy_outbox_pending_events") == 50 and not kit.shown(
+            "argosy_bus_connected"
+        )
+
+    await eventually(is_behind, "the outbox to show what waits")
+    assert kit.shown("argosy_outbox_lag_seconds") > 0
     nats.start()
     await eventually(lambda: kit.has_handled(150), "the events of the outage")
+
+    async def has_caught_up() -> bool:
+        return kit.shown("argosy_outbox_lag_seconds") == 0
+
+    await eventually(has_caught_up, "the outbox to show that nothing waits")
+    assert kit.shown("argosy_bus_connected") == 1
     nats.kill()
     shutil.rmtree(tmp_path / "nats" / "jetstream")
     nats.start()
@@ -141,6 +165,23 @@ async def test_events_survive_a_killed_nats_and_a_lost_stream(
     assert kit.handled == sent
     async with kit.database.begin() as connection:
         assert await connection.scalar(sa.select(sa.func.count()).select_from(outbox)) == 0
+
+
+async def test_what_a_consumer_cannot_take_is_counted_and_holds_nothing_up(kit: Kit) -> None:
+    await kit.emit(1)
+    await eventually(lambda: kit.has_handled(1), "the first event")
+    dead = "argosy_bus_dead_letters_total"
+    assert kit.shown(dead, consumer=kit.consumer) == 0
+    await kit.bus.publish(subjects.of(subjects.FILE_CREATED), b"\xff no event", "garbage")
+    await kit.emit(1)
+    await eventually(lambda: kit.has_handled(2), "the event behind the garbage")
+    assert kit.shown(dead, consumer=kit.consumer) == 1
+
+    async def quiet() -> bool:
+        return kit.shown("argosy_bus_consumer_lag_seconds", consumer=kit.consumer) == 0
+
+    await eventually(quiet, "the consumer to have them all")
+    assert kit.shown("argosy_bus_consumer_pending_events", consumer=kit.consumer) == 0
 
 
 async def test_the_inbox_forgets_only_what_cannot_come_again(kit: Kit) -> None:

@@ -20,6 +20,7 @@ from argosy.registry.domain.usage_reports import Bucket, Cost, Field, Filter
 from argosy.registry.domain.usage_windows import Asked, Width
 from argosy.registry.metrics import Metrics
 from argosy.registry.store import usage_prices
+from argosy.registry.usecases.cost_gauge import CostGauge
 from argosy.registry.usecases.ledger import Ledger
 from argosy.registry.usecases.usage_costs import UsageCosts
 from prometheus_client import CollectorRegistry
@@ -235,3 +236,24 @@ async def test_costs_are_by_the_day(database: Database) -> None:
         await costs_of(database).costs(Asked(0, 0, Width.HOUR, 0, ""), Filter(), [])
     with pytest.raises(RuleBroken, match="180"):
         await costs_of(database).costs(Asked(0, 0, Width.DAY, 181, ""), Filter(), [])
+
+
+async def test_the_gauge_of_the_day_says_what_the_report_says(database: Database) -> None:
+    await fill(database, random_uses(random.Random(SEED), 300, DAYS), [METAL])
+    now = BEGIN + timedelta(days=2, hours=5)
+    registry = CollectorRegistry()
+    gauge = CostGauge(database, ManualClock(now), "eur", Metrics(registry))
+    await gauge.look()
+    await gauge.look()
+    shown: dict[str, float] = defaultdict(float)
+    for family in registry.collect():
+        for sample in family.samples:
+            if sample.name == "argosy_registry_day_cost_micros":
+                assert sample.labels["currency"] == "eur"
+                shown[sample.labels["project_id"]] += sample.value
+    midnight = int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
+    asked = Asked(midnight, midnight + 86_400, Width.DAY, 0, "")
+    (day,), _ = await costs_of(database, now).costs(asked, Filter(), [Field.PROJECT])
+    told = {cost.group[Field.PROJECT]: cost.micros for cost in day.results}
+    assert told == shown
+    assert len(told) > 1

@@ -270,3 +270,25 @@ async def test_whatever_happens_nothing_is_lost(seed: int) -> None:
     assert gates.admission.in_flight == 0, f"seed {seed}"
     queued = gates.metrics.get_sample_value("argosy_gateway_queued_requests", {"pool": "p"})
     assert queued == 0, f"seed {seed}"
+
+
+async def test_the_time_in_the_queue_is_shown_for_those_who_waited_and_for_those_who_did_not() -> (
+    None
+):
+    gates = Gates(1, 10)
+    first = await gates.enter()
+    waiting = asyncio.create_task(gates.enter())
+    await asyncio.sleep(0)
+    gates.clock.advance(0.3)
+    first.release()
+    (await waiting).release()
+
+    def shown(sample: str, **labels: str) -> float | None:
+        name = f"argosy_gateway_queue_seconds_{sample}"
+        return gates.metrics.get_sample_value(name, {"pool": "p"} | labels)
+
+    assert shown("bucket", le="0.001") == 1
+    assert shown("bucket", le="0.25") == 1
+    assert shown("bucket", le="0.5") == 2
+    assert shown("count") == 2
+    assert shown("sum") == pytest.approx(0.3)

@@ -52,6 +52,20 @@ async def test_a_sick_engine_is_out_and_a_well_one_in(make_plane: Any) -> None:
     assert "503" in replica.reason
     labels = {"pool": "main", "replica": replica.url}
     assert plane.value("argosy_gateway_replica_ready", **labels) == 0
+    # What it told last is not shown as if it were so now.
+    assert not shown(plane, "argosy_gateway_replica_kv_cache_ratio", labels)
     await engine.fault(reset=True)
     await until(lambda: replica.ready, "the well engine to be in")
     assert plane.value("argosy_gateway_replica_ready", **labels) == 1
+    assert shown(plane, "argosy_gateway_replica_kv_cache_ratio", labels) == [0.25]
+    running = labels | {"state": "running"}
+    assert shown(plane, "argosy_gateway_replica_requests", running) == [replica.gauges.running]
+
+
+def shown(plane: Any, name: str, labels: dict[str, str]) -> list[float]:
+    return [
+        sample.value
+        for family in plane.metrics.collect()
+        for sample in family.samples
+        if sample.name == name and sample.labels == labels
+    ]

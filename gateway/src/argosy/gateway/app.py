@@ -66,7 +66,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
         catalog, ModelLookup(registry_models, catalog.learn, clock), plane.placement.forget
     )
 
-    bus = await runtime.enter(Bus.open(settings))
+    bus = await runtime.enter(Bus.open(settings, metrics))
     spool = runtime.resources.enter_context(
         Spool(settings.spool_dir, max_bytes=settings.spool_max_bytes)
     )

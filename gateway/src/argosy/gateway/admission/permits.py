@@ -18,9 +18,15 @@ from argosy.gateway.access.priority import HIGHEST, LOWEST
 from argosy.gateway.admission.fair_queue import FairQueue
 from argosy.gateway.admission.outcomes import Entry
 from argosy.gateway.errors import QueueFull, QueueTimeout
+from argosy.gateway.histogram import Histogram
 from argosy.kit.clock import Clock
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 # Weight of the newest request in the mean time that one takes.
@@ -28,6 +34,7 @@ _NEWEST: Final = 1 / 32
 # Until so many have ended, nobody is refused for the time that they took.
 _ENOUGH: Final = 16
 _LONGEST_RETRY: Final = 60
+_WAITS: Final = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,9 @@ class AdmissionLimits:
 class _Gate:
     """One pool: who is at work, who waits, and how long work takes."""
 
-    __slots__ = ("counts", "ended", "in_flight", "limits", "mean_seconds", "name", "queue")
+    __slots__ = (
+        "counts", "ended", "in_flight", "limits", "mean_seconds", "name", "queue", "waits",
+    )  # fmt: skip
 
     def __init__(self, name: str, limits: AdmissionLimits) -> None:
         self.name = name
@@ -50,6 +59,8 @@ class _Gate:
         self.in_flight = 0
         self.queue: FairQueue[asyncio.Future[None]] = FairQueue(limits.queued)
         self.counts = dict.fromkeys(Entry, 0)
+        # Of those that did wait, whatever came of it.
+        self.waits = Histogram(_WAITS)
         self.ended = 0
         self.mean_seconds = 0.0
 
@@ -155,6 +166,7 @@ class Admission(Collector):
         self._refuse_hopeless(gate, caller, priority, patience)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiter = gate.queue.push(turn, priority, caller.project_id, caller.share)
+        begun = self._clock.monotonic()
         try:
             async with asyncio.timeout(patience):
                 await turn
@@ -171,6 +183,8 @@ class Admission(Collector):
                     "Try again in a few seconds."
                 ) from error
             raise
+        finally:
+            gate.waits.observe(self._clock.monotonic() - begun)
         gate.counts[Entry.AFTER_WAITING] += 1
         return Permit(gate, self._clock)
 
@@ -192,12 +206,20 @@ class Admission(Collector):
             "Requests that asked for a permit, by how that ended.",
             labels=["pool", "outcome"],
         )
+        waits = HistogramMetricFamily(
+            "argosy_gateway_queue_seconds",
+            "Time from asking for a permit to getting it or giving up; 0 for those served at once.",
+            labels=["pool"],
+        )
         for name, gate in self._gates.items():
+            waits.add_metric(
+                [name], gate.waits.buckets(gate.counts[Entry.AT_ONCE]), gate.waits.total
+            )
             in_flight.add_metric([name], gate.in_flight)
             queued.add_metric([name], gate.queue.waiting)
             for entry, count in gate.counts.items():
                 entries.add_metric([name, entry.value], count)
-        yield from (in_flight, queued, entries)
+        yield from (in_flight, queued, entries, waits)
 
     def _gate(self, pool: str) -> _Gate:
         gate = self._gates.get(pool)

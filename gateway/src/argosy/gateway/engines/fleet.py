@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from argosy.api.registry.v1.registry_pb2 import Pool
@@ -16,11 +16,10 @@ from argosy.gateway.engines.client import Client
 from argosy.gateway.engines.dialects import by_name
 from argosy.gateway.engines.ejection import Ejection, EjectionPolicy
 from argosy.gateway.engines.failures import EngineError, EngineTimeout, MalformedAnswer
+from argosy.gateway.engines.gauges import EngineGauges
 from argosy.gateway.engines.replica import Replica
 from argosy.kit.clock import Clock
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class Fleet:
             ["pool", "replica"],
             registry=metrics,
         )
-        _EjectedNow(self, metrics)
+        EngineGauges(self.all_replicas, self.now, metrics)
         self._ejections = Counter(
             "argosy_gateway_ejections",
             "Times that a replica was set aside for failing.",
@@ -83,6 +82,8 @@ class Fleet:
         self._pools = {
             pool.name: (pool, self._build(pool, before.get(pool.name))) for pool in pools
         }
+        for name in self._pools:
+            self._ejections.labels(name)
         kept = set(self.all_replicas())
         for _, replicas in before.values():
             for replica in replicas:
@@ -271,25 +272,3 @@ class Fleet:
         replica.ready = False
         replica.reason = reason
         self._ready.labels(replica.pool, replica.url).set(0)
-
-
-class _EjectedNow(Collector):
-    """How many replicas are set aside, counted when it is asked."""
-
-    def __init__(self, fleet: Fleet, registry: CollectorRegistry) -> None:
-        self._fleet = fleet
-        registry.register(self)
-
-    def collect(self) -> Iterator[Metric]:
-        now = self._fleet.now()
-        out: dict[str, int] = {}
-        for replica in self._fleet.all_replicas():
-            out[replica.pool] = out.get(replica.pool, 0) + (not replica.ejection.admits(now))
-        family = GaugeMetricFamily(
-            "argosy_gateway_replicas_ejected",
-            "Replicas that are set aside for failing, or on trial.",
-            labels=["pool"],
-        )
-        for pool, count in out.items():
-            family.add_metric([pool], count)
-        yield family

@@ -70,16 +70,17 @@ def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> Non
     """Record a request that ends now: metrics, the ledger, its span, a line where one is wanted."""
     operation = course.operation.value
     seconds = rooms.clock.monotonic() - course.begun
-    rooms.metrics.ended(operation, ended, seconds)
+    base = "" if course.model is None else course.model.base or course.model.id
+    rooms.metrics.ended(operation, base, ended, seconds)
     first = 0.0
     if course.first_token_at is not None:
         first = course.first_token_at - course.begun
-        rooms.metrics.first_token(operation, first)
     usage = _usage(course, ended, seconds, first)
-    if usage is not None and course.model is not None:
-        rooms.metrics.tokens(
-            course.model.base or usage.model, usage.input_tokens, usage.output_tokens
-        )
+    if first:
+        written = 0 if usage is None else usage.output_tokens
+        rooms.metrics.streamed(operation, base, first, seconds, written)
+    if usage is not None:
+        rooms.metrics.tokens(operation, base, usage.input_tokens, usage.output_tokens)
         rooms.meter.record(usage)
         if course.reservation is not None and course.admitted and ended not in _NEVER_ASKED:
             course.reservation.settle(

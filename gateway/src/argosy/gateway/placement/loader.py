@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +21,9 @@ from argosy.gateway.engines.dialects.base import engine_message
 from argosy.gateway.engines.failures import AdapterRefused, EngineError, MalformedAnswer
 from argosy.gateway.engines.replica import Replica
 from argosy.gateway.placement.residency import Residency
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _log = logging.getLogger(__name__)
 
@@ -71,17 +73,17 @@ class Loader:
             buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
             registry=metrics,
         )
-        Gauge(
-            "argosy_gateway_adapters_resident",
-            "Adapters resident, over all replicas.",
-            registry=metrics,
-        ).set_function(lambda: float(sum(len(r.names()) for r in self._registered.values())))
+        _Resident(self._registered, metrics)
 
     def registered(self, replica: Replica) -> Residency:
         """Return the record of one engine."""
         found = self._registered.get(replica)
         if found is None:
             found = self._registered[replica] = Residency(self._limits.per_replica)
+            # Shown from the start, so that a first load is seen as an increase.
+            for result in ("loaded", "refused"):
+                self._loads.labels(replica.pool, result)
+            self._unloads.labels(replica.pool)
         return found
 
     async def ensure(self, replica: Replica, model: Model) -> None:
@@ -195,3 +197,23 @@ class Loader:
             replica.doubt()
             return
         self._unloads.labels(replica.pool).inc()
+
+
+class _Resident(Collector):
+    """How many adapters each engine has, counted when it is asked."""
+
+    def __init__(
+        self, registered: Mapping[Replica, Residency], registry: CollectorRegistry
+    ) -> None:
+        self._registered = registered
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "argosy_gateway_adapters_resident",
+            "Adapters resident on an engine, as far as this gateway knows.",
+            labels=["pool", "replica"],
+        )
+        for replica, residency in self._registered.items():
+            family.add_metric([replica.pool, replica.url], len(residency.names()))
+        yield family

@@ -1,7 +1,8 @@
 """The metrics of several workers as one exposition.
 
 Knows how to add series up. Counters and histograms add; so do gauges, since each worker counts its
-own requests, but those that tell a state (`…_ready`, `…_degraded`), of which the largest counts.
+own requests, but those that tell a state of an engine or of the whole (`…_ready`, `…_ratio`), which
+every worker sees for itself: of them the largest counts.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from prometheus_client.registry import Collector
 _TIMEOUT_SECONDS: Final = 2.0
 # The parent has these of its own; a sum of memory or of start times over processes means nothing.
 _OWN: Final = ("process_", "python_")
-_STATES: Final = ("_ready", "_degraded")
+_STATES: Final = ("_ready", "_degraded", "_ratio", "_replica_requests", "_adapters_resident")
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 

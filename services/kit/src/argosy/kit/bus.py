@@ -20,6 +20,7 @@ import nats.js.errors
 from argosy.api import subjects
 from argosy.api.events.v1.events_pb2 import Event
 from argosy.kit import tracing
+from argosy.kit.bus_metrics import BusMetrics
 from argosy.kit.retry import backoff
 from argosy.kit.settings import ServiceSettings
 from google.protobuf.message import DecodeError
@@ -33,6 +34,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
+from prometheus_client import CollectorRegistry
 
 _log = logging.getLogger(__name__)
 
@@ -63,17 +65,21 @@ class BusUnavailable(Exception):
 class Bus:
     """One process's connection to the event stream. It connects when it can, and again."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, metrics: CollectorRegistry | None = None) -> None:
+        """`metrics` is left out by a process that nobody scrapes."""
         self._settings = settings
         self._client = Client()
         self._js: JetStreamContext = self._client.jetstream()
         self._ready = asyncio.Event()
+        self._metrics = BusMetrics(metrics or CollectorRegistry(), self._is_connected)
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, settings: ServiceSettings) -> AsyncIterator[Bus]:
+    async def open(
+        cls, settings: ServiceSettings, metrics: CollectorRegistry | None = None
+    ) -> AsyncIterator[Bus]:
         """Connect in the background for the time of the block."""
-        bus = cls(settings)
+        bus = cls(settings, metrics)
         connecting = asyncio.create_task(bus._connect(), name="bus connect")
         try:
             yield bus
@@ -92,7 +98,7 @@ class Bus:
         Sending the same `msg_id` again within the duplicate window stores nothing twice.
         Raises `BusUnavailable`.
         """
-        if not self._ready.is_set() or not self._client.is_connected:
+        if not self._is_connected():
             raise BusUnavailable("not connected")
         try:
             await self._js.publish(
@@ -142,6 +148,7 @@ class Bus:
 
     async def _consume_forever(self, durable: str, event_types: Sequence[str], take: _Take) -> None:
         delays = backoff(base=0.2, cap=5.0)
+        self._metrics.follows(durable)
         while True:
             try:
                 await self._ready.wait()
@@ -155,7 +162,7 @@ class Bus:
 
     async def durable(self) -> str | None:
         """Readiness check: None if what the stream acknowledged survives a power cut."""
-        if not self._ready.is_set() or not self._client.is_connected:
+        if not self._is_connected():
             return "The event bus is not connected."
         url = self._settings.nats_monitor_url.rstrip("/") + "/varz"
         try:
@@ -167,6 +174,9 @@ class Bus:
         config = jetstream.get("config") if isinstance(jetstream, dict) else None
         synced = isinstance(config, dict) and config.get("sync_always") is True
         return None if synced and stream.config.storage == StorageType.FILE else NOT_DURABLE
+
+    def _is_connected(self) -> bool:
+        return self._ready.is_set() and self._client.is_connected
 
     async def _connect(self) -> None:
         for delay in backoff(base=0.1, cap=2.0):
@@ -240,8 +250,11 @@ class Bus:
                     batch = await subscription.fetch(_FETCH_BATCH, timeout=_FETCH_WAIT)
                 except nats.errors.TimeoutError:
                     # Quiet, or the consumer is gone with its stream: ask, it raises if so.
-                    await self._js.consumer_info(subjects.STREAM, durable)
+                    told = await self._js.consumer_info(subjects.STREAM, durable)
+                    self._metrics.behind(durable, told.num_pending or 0)
                     continue
+                oldest, newest = batch[0].metadata, batch[-1].metadata
+                self._metrics.behind(durable, newest.num_pending, oldest.timestamp)
                 await take(batch)
         finally:
             with contextlib.suppress(nats.errors.Error):
@@ -273,6 +286,7 @@ class Bus:
 
     async def _bury(self, durable: str, message: Msg, error: Exception) -> None:
         _log.error("event moved to the dead letters of %s", durable, exc_info=error)
+        self._metrics.dead(durable)
         await self._js.publish(
             subjects.dead(durable), message.data, timeout=_ACK_TIMEOUT, headers=message.headers
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from datetime import timedelta
 from typing import Final
 
@@ -67,6 +68,13 @@ class Outbox:
             "Events committed but not yet acknowledged by the stream.",
             registry=metrics,
         )
+        # When the oldest of them happened, in seconds of Unix.
+        self._oldest: float | None = None
+        Gauge(
+            "argosy_outbox_lag_seconds",
+            "Age of the oldest event that the stream has not acknowledged; 0 if there is none.",
+            registry=metrics,
+        ).set_function(self._lag)
 
     async def add(self, connection: AsyncConnection, event: Event) -> None:
         """Write `event` in the caller's transaction. The trace is filled in if it is empty."""
@@ -106,6 +114,9 @@ class Outbox:
                         await self._wake.wait()
                 self._wake.clear()
 
+    def _lag(self) -> float:
+        return 0.0 if self._oldest is None else max(0.0, time.time() - self._oldest)
+
     async def _drain(self) -> bool:
         """Send one batch; tell whether there may be more. One drainer at a time keeps order."""
         async with self._database.begin() as connection:
@@ -117,6 +128,9 @@ class Outbox:
                 )
             )
             if not locked:
+                # Another process of the service drains, and tells how far behind it is.
+                self._pending.set(0)
+                self._oldest = None
                 return False
             rows = (
                 await connection.execute(sa.select(outbox).order_by(outbox.c.seq).limit(_BATCH))
@@ -135,9 +149,16 @@ class Outbox:
                 await connection.execute(outbox.delete().where(outbox.c.seq.in_(sent)))
             count = await connection.scalar(sa.select(sa.func.count()).select_from(outbox))
             self._pending.set(count or 0)
+            left = rows[len(sent)].payload if len(sent) < len(rows) else None
+            self._oldest = None if left is None else _happened_at(left)
         if failure is not None:
             raise failure
         return len(rows) == _BATCH
+
+
+def _happened_at(payload: bytes) -> float:
+    moment = Event.FromString(payload).occurred_at
+    return moment.seconds + moment.nanos / 1e9
 
 
 async def prune_inbox(connection: AsyncConnection) -> int:

@@ -48,6 +48,7 @@ from argosy.registry.usecases.accounts_keys import Keys
 from argosy.registry.usecases.accounts_people import Invites, Members, Users
 from argosy.registry.usecases.accounts_spend import SpendWatch
 from argosy.registry.usecases.cost_estimates import CostEstimates
+from argosy.registry.usecases.cost_gauge import CostGauge
 from argosy.registry.usecases.files import Files
 from argosy.registry.usecases.measure_tokens import FileSources, MeasureTokens
 from argosy.registry.usecases.models import Models
@@ -87,7 +88,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     folders = AdapterFolders(settings.blob_root, staging)
 
     database = await runtime.enter(Database.open(settings.database_url, "registry"))
-    bus = await runtime.enter(Bus.open(settings))
+    bus = await runtime.enter(Bus.open(settings, runtime.metrics))
     runtime.health.check("database", database.reachable)
     runtime.health.check("stream", bus.durable)
     await _until_reachable(database)
@@ -120,6 +121,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         UsageCosts(database, clock, currency),
         CostEstimates(database, clock, currency),
     )
+    day_cost = CostGauge(database, clock, currency, metrics)
     sweeper = sweep.Sweep(
         database, blobs, folders, outbox, clock, settings.orphan_grace_seconds, metrics
     )
@@ -162,6 +164,9 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     )
     runtime.background(
         sweep.repeat(hooks.deliver, settings.webhook_seconds, "webhooks"), "webhooks"
+    )
+    runtime.background(
+        sweep.repeat(day_cost.look, settings.cost_gauge_seconds, "cost of the day"), "day's cost"
     )
     runtime.background(
         sweep.repeat(sweeper.collect, settings.collect_seconds, "collection of leftovers"),

@@ -42,9 +42,18 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        for outcome in ("counted", "repeated"):
+            self.usage_events.labels(outcome)
         self.removed = Counter(
             "argosy_registry_removed_total",
             "Removals by what: expired_file, orphan_blob, orphan_adapter or staging.",
             ["what"],
+            registry=registry,
+        )
+        self.day_cost = Gauge(
+            "argosy_registry_day_cost_micros",
+            "What the present day of UTC has cost so far, in millionths of the currency; an idle "
+            "pool's cost has its name for a model and no project.",
+            ["project_id", "model", "currency"],
             registry=registry,
         )

@@ -64,6 +64,11 @@ class RegistrySettings(DatabaseSettings):
         default="",
         description="Own hosts and networks that users' URLs may name too, with commas between.",
     )
+    cost_gauge_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="How often the gauge of the day's cost is brought up to date.",
+    )
     sweep_seconds: float = Field(
         default=60.0, gt=0, description="How often expired files are deleted."
     )

@@ -54,7 +54,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
     )
     transactions = Transactions(database)
     await insist(lambda: _migrate(transactions, database), "migration")
-    bus = await runtime.enter(Bus.open(settings))
+    bus = await runtime.enter(Bus.open(settings, runtime.metrics))
     channel = await runtime.enter(_closing(rpc.channel(str(settings.registry_url), settings)))
 
     metrics = TrainerMetrics(runtime.metrics)

@@ -26,6 +26,15 @@ class TrainerMetrics:
             "argosy_trainer_tokens", "Tokens trained on, repeated steps included.",
             registry=registry,
         )  # fmt: skip
+        # A series for each run under way: at most as many as this trainer has slots.
+        self._loss = Gauge(
+            "argosy_trainer_run_loss", "Training loss of the newest step of a run under way.",
+            ["job_id"], registry=registry,
+        )  # fmt: skip
+        self._done = Gauge(
+            "argosy_trainer_run_progress_ratio", "Share of its steps that a run has made.",
+            ["job_id"], registry=registry,
+        )  # fmt: skip
         self.restarts = Counter(
             "argosy_trainer_child_crashes", "Training children that ended unasked.",
             registry=registry,
@@ -41,6 +50,17 @@ class TrainerMetrics:
         if seconds is not None:
             self._steps.observe(seconds)
         self._tokens.inc(tokens)
+
+    def progress(self, job_id: str, loss: float | None, share: float) -> None:
+        """Show where a run stands."""
+        if loss is not None:
+            self._loss.labels(job_id).set(loss)
+        self._done.labels(job_id).set(share)
+
+    def run_ended(self, job_id: str) -> None:
+        """Show the run no more; without effect for one that made no step."""
+        for gauge in (self._loss, self._done):
+            gauge.remove(job_id)
 
     def census(self, counts: Mapping[State, int]) -> None:
         """Set the gauges to what the database holds."""

@@ -168,7 +168,10 @@ class Supervisor:
                     JobError("internal", "The trainer failed at this job; its log says why.")
                 )
 
-        await self._under_lease(lease, work, ACTIVE)
+        try:
+            await self._under_lease(lease, work, ACTIVE)
+        finally:
+            self._metrics.run_ended(job.id)
         if await self._is_cancelled(job.id):
             await asyncio.to_thread(workdir.remove)
 

@@ -78,6 +78,8 @@ class Recorder:
 
         await self._write(write, _TRAINING)
         self._metrics.step(seconds, line.tokens)
+        share = min(1.0, line.step / self._total_steps) if self._total_steps else 0.0
+        self._metrics.progress(self._lease.job_id, line.train_loss, share)
 
     async def validation(self, line: worker_lines.Validation) -> None:
         async def write(connection: Connection, job: Job) -> None:
