@@ -28,6 +28,13 @@ async def test_the_list_shows_shared_models_and_ones_own(fleet: Any) -> None:
         "context_length": 0,
         "servable": True,
         "trainable": False,
+        "artifact": "lora",
+        "bytes": 0,
+        "lora_rank": None,
+        "virtual_tokens": None,
+        "parent": None,
+        "job": None,
+        "step": None,
     }
 
 

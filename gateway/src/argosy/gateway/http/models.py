@@ -20,6 +20,13 @@ _KIND: Final[dict[int, str]] = {
     pb.MODEL_KIND_EMBEDDING: "embedding",
 }
 
+_TUNED: Final = frozenset({pb.MODEL_KIND_TUNED, pb.MODEL_KIND_CHECKPOINT})
+_ARTIFACT: Final[dict[int, str]] = {
+    pb.ARTIFACT_PROMPT_TUNING: "prompt_tuning",
+    pb.ARTIFACT_FULL: "full",
+    pb.ARTIFACT_REWARD: "reward",
+}
+
 
 def model_json(model: pb.Model) -> Json:
     """Return OpenAI's `model`; what OpenAI has no slot for is under `argosy`."""
@@ -34,7 +41,31 @@ def model_json(model: pb.Model) -> Json:
             "context_length": model.context_length,
             "servable": model.servable,
             "trainable": model.trainable,
+            **(_of_base(model) if model.kind == pb.MODEL_KIND_BASE else {}),
+            **(_of_tuned(model) if model.kind in _TUNED else {}),
         },
+    }
+
+
+def _of_base(model: pb.Model) -> Json:
+    return {
+        "architecture": model.architecture or None,
+        "trainable_scales": list(model.trainable_scales),
+        "trainable_methods": list(model.trainable_methods),
+        "unservable_reason": model.unservable_reason or None,
+        "untrainable_reason": model.untrainable_reason or None,
+    }
+
+
+def _of_tuned(model: pb.Model) -> Json:
+    return {
+        "artifact": _ARTIFACT.get(model.artifact, "lora"),
+        "bytes": model.artifact_bytes,
+        "lora_rank": model.lora_rank or None,
+        "virtual_tokens": model.virtual_tokens or None,
+        "parent": model.parent or None,
+        "job": model.job_id or None,
+        "step": model.step or None,
     }
 
 

@@ -145,7 +145,8 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     engine_keys = {p.name: p.engine_key.get_secret_value() for p in catalog.pool}
     prices = Prices(database, feed, clock, model_prices(catalog.price), pool_prices(catalog.price))
     await prices.seed()
-    translator = Translator(folders, engine_keys, prices)
+    engines = {p.name: p.engine for p in catalog.pool}
+    translator = Translator(folders, engine_keys, engines, prices)
 
     runtime.background(outbox.run(), "outbox")
     runtime.background(feed.run(), "catalogue feed")

@@ -16,8 +16,8 @@ from typing import Final
 class Architecture:
     """What the pinned engines can do with one class name of config.json's `architectures`.
 
-    `hidden_states`: the embeddings of virtual tokens can stand before a prompt, and the adapter can
-    sit in its linear layers; without it only full training leaves something to serve.
+    `vllm_lora`: vLLM loads its adapters. `lora`, `prompt_tuning` and `score_head` tell which of the
+    ways to train it transformers and peft have, and then serve.
     """
 
     vllm: bool = True
@@ -45,7 +45,7 @@ ARCHITECTURES: Final[dict[str, Architecture]] = {
     **dict.fromkeys(
         (
             "CohereForCausalLM", "GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM",
-            "Glm4ForCausalLM", "GlmForCausalLM", "GraniteForCausalLM", "LlamaForCausalLM",
+            "Glm4ForCausalLM", "GraniteForCausalLM", "LlamaForCausalLM",
             "MistralForCausalLM", "MixtralForCausalLM", "NemotronForCausalLM", "OPTForCausalLM",
             "Phi3ForCausalLM", "Qwen2ForCausalLM", "Qwen2MoeForCausalLM", "Qwen3ForCausalLM",
             "Qwen3MoeForCausalLM",
@@ -61,6 +61,7 @@ ARCHITECTURES: Final[dict[str, Architecture]] = {
         ),
         _NO_VLLM_LORA,
     ),
+    "GlmForCausalLM": _TRANSFORMERS_ONLY,
     "GPTNeoXForCausalLM": _TRANSFORMERS_ONLY,
     "MptForCausalLM": _TRANSFORMERS_ONLY,
     "RwkvForCausalLM": Architecture(vllm=False, vllm_lora=False, score_head=False),

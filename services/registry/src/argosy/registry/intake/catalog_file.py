@@ -121,9 +121,12 @@ class CatalogFile(_Entry):
             if len(set(ids)) != len(ids):
                 raise ValueError(f"two [[{what}]] entries have the same name")
         pools = {p.name for p in self.pool}
+        loading = {p.name for p in self.pool if p.engine == "transformers"}
         for model in self.model:
             if model.pool and model.pool not in pools:
                 raise ValueError(f"model {model.id} names pool {model.pool}, which has no [[pool]]")
+            if model.pool in loading and not model.weights_path:
+                raise ValueError(f"model {model.id} has no weights_path for its engine to load")
         check_prices(self.price, pools)
         projects = {p.id for p in self.project}
         check_routes(self.route, projects)

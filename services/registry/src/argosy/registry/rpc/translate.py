@@ -18,6 +18,7 @@ from argosy.registry.domain.limits import NO_LIMITS, Limits, Priority
 from argosy.registry.domain.models import CatalogModel, ModelKind, ServedAdapter
 from argosy.registry.domain.prices import EVERY_MODEL, ModelPrice
 from argosy.registry.domain.routes import Route
+from argosy.registry.domain.serving import TRANSFORMERS, abilities
 from argosy.registry.domain.usage import Usage
 from argosy.registry.usecases.usage_prices import Prices
 from argosy.registry.usecases.watch import Update
@@ -66,10 +67,14 @@ _ENTRY_KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """Holds what messages carry but the tables do not: folders' paths and engines' secrets."""
+    """Holds what messages carry but models' tables do not.
+
+    Paths of folders, engines' secrets and names by pool, prices.
+    """
 
     adapters: AdapterStore
     engine_keys: Mapping[str, str]
+    engines: Mapping[str, str]
     prices: Prices
 
     def update(self, update: Update) -> pb.WatchResponse:
@@ -98,6 +103,7 @@ class Translator:
     def model(self, model: CatalogModel | ServedAdapter) -> pb.Model:
         """Return a model's message."""
         if isinstance(model, CatalogModel):
+            able = abilities(model, self.engines)
             return pb.Model(
                 price=_price(self.prices.today(model.id, EVERY_MODEL)),
                 id=model.id,
@@ -105,10 +111,19 @@ class Translator:
                 owned_by=model.owned_by,
                 created_at=timestamp(model.created_at),
                 context_length=model.context_length,
-                servable=True,
-                trainable=model.trainable,
+                servable=not able.unservable,
+                trainable=bool(able.scales),
                 pool=model.pool,
                 weights_path=model.weights_path,
+                # Such an engine starts with nothing and loads what it is asked for.
+                adapter_path=model.weights_path
+                if self.engines.get(model.pool) == TRANSFORMERS
+                else "",
+                architecture=model.architecture,
+                trainable_scales=able.scales,
+                trainable_methods=able.methods,
+                unservable_reason=able.unservable,
+                untrainable_reason=able.untrainable,
             )
         adapter = model.adapter
         return pb.Model(
