@@ -1,4 +1,4 @@
-"""The worker's pure parts, without torch: spec, data lines, schedule, checkpoints, failures."""
+"""The worker's pure parts, without torch: schedule, rates, early stop, checkpoints, failures."""
 
 import errno
 import io
@@ -7,120 +7,23 @@ import os
 from pathlib import Path
 
 import pytest
-from argosy.trainer.worker.checkpoints import KEPT, Checkpoints, verify
-from argosy.trainer.worker.conversations import parse_line, read_conversations
+from argosy.trainer.worker.checkpoints import RESUME_FILES, Checkpoints, verify
+from argosy.trainer.worker.early_stop import EarlyStop
 from argosy.trainer.worker.failpoints import Failpoints
-from argosy.trainer.worker.failures import BadCheckpoint, BadData, Failure, Reason, failure_of
+from argosy.trainer.worker.failures import (
+    BadCheckpoint,
+    BadData,
+    Diverged,
+    Reason,
+    failure_of,
+)
 from argosy.trainer.worker.progress import Progress
+from argosy.trainer.worker.rates import LOWEST, schedule
 from argosy.trainer.worker.schedule import BatchPlan, split_by_tokens
-from argosy.trainer.worker.spec import load_spec, parse_spec
 
-SPEC = {
-    "job_id": "ftjob-1",
-    "weights_path": "/models/tiny",
-    "training_file": "/data/train.jsonl",
-    "seed": 1,
-    "n_epochs": 3,
-    "batch_size": 8,
-    "learning_rate": 0.002,
-    "lora_rank": 16,
-    "max_seq_length": 1024,
-    "checkpoint_every_steps": 20,
-}
-
-
-def test_a_spec_is_typed_and_its_optional_fields_default_to_none() -> None:
-    spec = parse_spec(SPEC)
-    assert spec.weights_path == Path("/models/tiny")
-    assert (spec.validation_file, spec.max_steps, spec.resume_from) == (None, None, None)
-
-
-def test_the_spec_of_yesterday_is_supervised_lora_on_one_file() -> None:
-    spec = parse_spec(SPEC | {"sources": None, "method": None})
-    assert (spec.method, spec.scale, spec.kind()) == ("sft", "lora", "dialogue")
-    assert [(str(each.path), each.rate) for each in spec.training_sources()] == [
-        ("/data/train.jsonl", 1.0)
-    ]
-
-
-def test_sources_win_over_the_training_file() -> None:
-    spec = parse_spec(SPEC | {"sources": [{"path": "/a", "rate": 0.1}, {"path": "/b"}]})
-    assert [(str(each.path), each.rate) for each in spec.training_sources()] == [
-        ("/a", 0.1),
-        ("/b", 1.0),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"batch_size": 0}, "batch_size"),
-        ({"n_epochs": 1.5}, "n_epochs"),
-        ({"max_steps": 0}, "max_steps"),
-        ({"method": "ppo"}, "method is 'ppo', not one of sft,"),
-        ({"scale": "qlora"}, "scale"),
-        ({"method": "dpo", "data_kind": "text"}, "dpo learns from preference or ranked"),
-        ({"method": "rlhf"}, "grader or reward_model_path"),
-        ({"training_file": None}, "training_file or sources"),
-        ({"sources": [{"path": "/a", "rate": -1}]}, "rate of -1.0"),
-        ({"sources": [{"path": "/a", "share": 1}]}, "unknown share"),
-        ({"early_stop_patience": 2}, "early_stop_patience needs a validation_file"),
-    ],
-)
-def test_a_spec_out_of_range_is_refused_by_name(change: dict[str, object], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        parse_spec(SPEC | change)
-
-
-def test_a_spec_that_lacks_a_field_is_an_internal_failure(tmp_path: Path) -> None:
-    partial = {name: value for name, value in SPEC.items() if name != "seed"}
-    (tmp_path / "spec.json").write_text(json.dumps(partial), "utf-8")
-    with pytest.raises(Failure, match="missing seed") as caught:
-        load_spec(tmp_path)
-    assert caught.value.reason is Reason.INTERNAL
-
-
-def user(content: object) -> dict[str, object]:
-    return {"role": "user", "content": content}
-
-
-def assistant(content: object, **more: object) -> dict[str, object]:
-    return {"role": "assistant", "content": content, **more}
-
-
-@pytest.mark.parametrize(
-    ("record", "complaint"),
-    [
-        ([], "line 9: `messages`"),
-        ({"messages": []}, "line 9: `messages`"),
-        ({"messages": [user("q"), "text"]}, r"messages\[1\] must be an object"),
-        ({"messages": [user({"a": 1}), assistant("a")]}, r"messages\[0\].content"),
-        ({"messages": [user([{"type": "image_url"}]), assistant("a")]}, r"messages\[0\].content"),
-        ({"messages": [assistant("a")]}, "must not be the assistant's"),
-        ({"messages": [user("q")]}, "no assistant message"),
-        ({"messages": [user("q"), assistant("a", weight=0)]}, "no assistant message"),
-        ({"messages": [user("q"), assistant("a", weight=0.5)]}, r"messages\[1\].weight"),
-    ],
-)
-def test_a_bad_line_is_refused_with_its_number(record: object, complaint: str) -> None:
-    with pytest.raises(BadData, match=complaint) as caught:
-        parse_line(9, json.dumps(record).encode())
-    assert caught.value.message.startswith("line 9: ")
-
-
-def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
-    good = json.dumps({"messages": [user("q"), assistant("a")]})
-    file = tmp_path / "train.jsonl"
-    file.write_text(f"{good}\n\n{good}\n", "utf-8")
-    assert [each.line for each in read_conversations(file)] == [1, 3]
-
-
-def test_weights_choose_the_answers_and_do_not_reach_the_template() -> None:
-    record = {"messages": [user("q"), assistant("a", weight=0), user("r"), assistant("b")]}
-    conversation = parse_line(1, json.dumps(record).encode())
-    assert conversation.trained == {3}
-    assert all("weight" not in message for message in conversation.messages)
-
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+WHOLE_MODEL = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json")
+KEPT = (*ADAPTER, *RESUME_FILES)
 
 LENGTHS = [10, 50, 20, 40, 30, 60, 15, 25, 35, 45, 55]
 
@@ -154,10 +57,35 @@ def test_a_step_is_split_so_that_no_part_exceeds_the_budget() -> None:
     assert split_by_tokens([5, 0], LENGTHS, budget=1) == [[5], [0]]
 
 
-def write_aside(checkpoints: Checkpoints, step: int) -> Path:
+@pytest.mark.parametrize("kind", ["cosine", "linear", "constant"])
+def test_no_step_is_lost_at_a_rate_of_zero(kind: str) -> None:
+    rates = [schedule(kind, 20, 0.1)(step) for step in range(20)]
+    assert rates[:2] == [0.5, 1.0]
+    assert rates == sorted(rates[:2]) + sorted(rates[2:], reverse=True)
+    assert rates[-1] == pytest.approx(1.0 if kind == "constant" else LOWEST)
+    assert schedule(kind, 20, 0.0)(0) > 0.9
+
+
+def test_d25_patience_counts_validations_in_a_row_that_better_nothing(tmp_path: Path) -> None:
+    stop = EarlyStop(patience=2)
+    assert [stop.judge(step, loss) for step, loss in enumerate([3.0, 2.0, 2.0], start=1)] == [
+        True,
+        True,
+        False,
+    ]
+    assert not stop.is_due()
+    stop.save(tmp_path)
+    resumed = EarlyStop.load(2, tmp_path)
+    assert not resumed.judge(4, float("nan"))
+    assert resumed.is_due()
+    assert resumed.best_step == 2
+    assert not EarlyStop(patience=0, failures=9).is_due()
+
+
+def write_aside(checkpoints: Checkpoints, step: int, files: tuple[str, ...] = KEPT) -> Path:
     written = checkpoints.aside / f"checkpoint-{step}"
     written.mkdir()
-    for name in (*KEPT, "README.md"):
+    for name in (*files, "README.md", "training_args.bin"):
         (written / name).write_text(f"{name} of {step}", "utf-8")
     return written
 
@@ -175,6 +103,19 @@ def test_a_published_checkpoint_verifies_and_holds_only_what_is_needed(
     path = checkpoints.publish(write_aside(checkpoints, 20), 20)
     assert verify(path) == 20
     assert {file.name for file in path.iterdir()} == {*KEPT, "manifest.json"}
+
+
+def test_a_whole_model_is_as_good_a_checkpoint_as_an_adapter(checkpoints: Checkpoints) -> None:
+    files = (*WHOLE_MODEL, *RESUME_FILES)
+    path = checkpoints.publish(write_aside(checkpoints, 20, files), 20)
+    assert verify(path) == 20
+    assert {file.name for file in path.iterdir()} == {*files, "manifest.json"}
+
+
+def test_a_checkpoint_without_an_artifact_is_none(checkpoints: Checkpoints) -> None:
+    path = checkpoints.publish(write_aside(checkpoints, 20, RESUME_FILES), 20)
+    with pytest.raises(BadCheckpoint, match="adapter_config"):
+        verify(path)
 
 
 def test_a_step_that_comes_again_replaces_its_checkpoint(checkpoints: Checkpoints) -> None:
@@ -218,6 +159,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_no_newer_one(tmp_path: Path
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), Reason.OUT_OF_MEMORY),
         (OSError(errno.EACCES, "Permission denied"), Reason.INTERNAL),
         (BadData("line 1: bad"), Reason.BAD_DATA),
+        (Diverged(7, 0.1), Reason.DIVERGED),
     ],
 )
 def test_an_exception_becomes_one_of_the_closed_reasons(error: Exception, reason: Reason) -> None:

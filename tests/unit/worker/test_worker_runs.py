@@ -42,6 +42,9 @@ def test_a_run_reports_every_step_and_learns(whole_run: Run) -> None:
     # Two epochs over the same records read the same tokens.
     tokens = [step["tokens"] for step in whole_run.named("step")]
     assert sum(tokens[:6]) == sum(tokens[6:])
+    learnt = [line for step in whole_run.named("step")[:6] for line in step["records"]]
+    assert max(len(step["records"]) for step in whole_run.named("step")) == 4
+    assert sorted(learnt) == list(range(1, 23))
     assert [event["step"] for event in whole_run.named("validation")] == [4, 8, 12]
     valid = [event["valid_loss"] for event in whole_run.named("validation")]
     assert valid[-1] < valid[0]
@@ -118,23 +121,28 @@ MASK_SCRIPT = """
 import json, sys
 from pathlib import Path
 from transformers import AutoTokenizer
-from argosy.trainer.worker.conversations import read_conversations
-from argosy.trainer.worker.tokens import Tokenization
+from argosy.trainer.worker.data import corpus, forms, sources
+from argosy.trainer.worker.data.tokens import Tokenization
+from argosy.trainer.worker.spec import Source
 
 words = AutoTokenizer.from_pretrained(sys.argv[1])
-corpus = Tokenization(words, 120).corpus(read_conversations(Path(sys.argv[2])), "file")
+lines = sources.read(sources.draw([Source(Path(sys.argv[2]))], 1))
+made = corpus.build(lines, forms.dialogue, Tokenization(words).record, limit=120, name="file")
 pairs = []
-for record in corpus.records:
+for record in made.records:
     trained = [token for token in record.labels() if token != -100]
     pairs.append([words.decode(record.ids), words.decode(trained)])
-print(json.dumps({"pairs": pairs, "truncated": corpus.truncated, "dropped": corpus.dropped}))
+print(json.dumps({"pairs": pairs, "dropped": made.dropped}))
 """
 
 
-def test_only_the_answers_are_trained(ml_python: str, tiny_model: Path, tmp_path: Path) -> None:
+def test_d51_d20_c32_only_answers_are_trained_and_only_of_records_that_fit(
+    ml_python: str, tiny_model: Path, tmp_path: Path
+) -> None:
     """Every answer with the token that ends it, but none of weight 0, and nothing else.
 
-    A token of this model is a byte, so lengths are easy to see: 120 at most.
+    A token of this model is a byte, so lengths are easy to see: 120 at most, of template, prompt
+    and answer together.
     """
     chats = [
         [
@@ -149,11 +157,12 @@ def test_only_the_answers_are_trained(ml_python: str, tiny_model: Path, tmp_path
         ],
         [
             {"role": "user", "content": "long?"},
-            {"role": "assistant", "content": "x" * 200},
+            {"role": "assistant", "content": "x" * 96},
         ],
         [
-            {"role": "user", "content": "y" * 200},
-            {"role": "assistant", "content": "short"},
+            {"role": "user", "content": "fits?"},
+            # Before it stand 24 tokens, after it one: 120. The record above has one more.
+            {"role": "assistant", "content": "y" * 95},
         ],
     ]
     file = tmp_path / "train.jsonl"
@@ -165,12 +174,10 @@ def test_only_the_answers_are_trained(ml_python: str, tiny_model: Path, tmp_path
         timeout=60,
     )
     corpus = json.loads(result.stdout)
-    (whole, trained), (cut, cut_trained) = corpus["pairs"]
+    (whole, trained), (_, exact) = corpus["pairs"]
     assert trained == "first<|im_end|>第三<|im_end|>"
     # What follows the last answer is not even read.
     assert whole.endswith("第三<|im_end|>")
     assert whole.startswith("<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\none?")
-    prompt = "<|im_start|>user\nlong?<|im_end|>\n<|im_start|>assistant\n"
-    assert cut == prompt + cut_trained
-    assert set(cut_trained) == {"x"}
-    assert (corpus["truncated"], corpus["dropped"]) == (2, 1)
+    assert exact == "y" * 95 + "<|im_end|>"
+    assert corpus["dropped"] == [2]

@@ -49,9 +49,10 @@ def main(arguments: list[str]) -> int:
         # Imported here: torch and its friends take seconds, which a bad spec or a torn checkpoint
         # need not wait for.
         from argosy.trainer.worker.recipes.dispatch import recipe_of
+        from argosy.trainer.worker.run import Run
 
         checkpoints = Checkpoints(run_dir, Failpoints.from_environment(os.environ))
-        recipe_of(spec)(spec, done, checkpoints, progress, stop)
+        recipe_of(spec.method)(Run(spec, done, checkpoints, progress, stop))
     except Stopped:
         return EXIT_STATUS
     except Exception as error:  # noqa: BLE001 - the process boundary: every end has a reason

@@ -17,10 +17,12 @@ from argosy.trainer.worker.failpoints import Failpoints
 from argosy.trainer.worker.failures import BadCheckpoint
 
 MANIFEST = "manifest.json"
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+# One of these says what the artifact is: an adapter, or a whole model.
+ARTIFACTS = ("adapter_config.json", "config.json")
 # Optimizer, schedule, random states and the counters of the training library.
 RESUME_FILES = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
-KEPT = {*ADAPTER_FILES, *RESUME_FILES}
+# What the training library writes besides, and nobody reads.
+DROPPED = ("README.md", "training_args.bin")
 
 
 class Checkpoints:
@@ -40,12 +42,17 @@ class Checkpoints:
     def path(self, step: int) -> Path:
         return self._folder / f"step-{step}"
 
+    def steps(self) -> list[int]:
+        """The steps that have a checkpoint, in order."""
+        names = (path.name.removeprefix("step-") for path in self._folder.iterdir())
+        return sorted(int(name) for name in names if name.isdecimal())
+
     def publish(self, written: Path, step: int) -> Path:
         """Makes the folder `written` the checkpoint of `step`; returns its path."""
         for path in written.iterdir():
-            if path.name not in KEPT:
+            if path.name in DROPPED:
                 path.unlink()
-        # The adapter is for others to read: the engine may run as another user.
+        # The artifact is for others to read: the engine may run as another user.
         for path in written.iterdir():
             path.chmod(0o644)
         files = {path.name: _describe(path) for path in sorted(written.iterdir())}
@@ -69,9 +76,13 @@ def verify(checkpoint: Path) -> int:
         step, files = int(manifest["step"]), dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadCheckpoint(f"{checkpoint.name} has no readable {MANIFEST}: {error}") from error
-    missing = KEPT - files.keys()
+    missing = set(RESUME_FILES) - files.keys()
     if missing:
         raise BadCheckpoint(f"{checkpoint.name} lacks {', '.join(sorted(missing))}")
+    if not any(name in files for name in ARTIFACTS) or not any(
+        name.endswith(".safetensors") for name in files
+    ):
+        raise BadCheckpoint(f"{checkpoint.name} lacks {' or '.join(ARTIFACTS)} and its weights")
     for name, expected in files.items():
         try:
             found = _digest(checkpoint / name)

@@ -2,7 +2,10 @@
 
     Failure
     ├── BadData        a line of a file cannot be trained on
-    └── BadCheckpoint  the checkpoint to resume from is torn
+    ├── BadCheckpoint  the checkpoint to resume from is torn
+    ├── Diverged       the loss or its gradient is no number
+    ├── GraderFailed   a grader of answers cannot judge
+    └── Unsupported    the model cannot be trained in the way asked for
 
 Imports nothing heavy, so that a failure to import torch can still be reported.
 """
@@ -21,6 +24,12 @@ class Reason(StrEnum):
     BAD_CHECKPOINT = "bad_checkpoint"
     DISK_FULL = "disk_full"
     OUT_OF_MEMORY = "out_of_memory"
+    # The loss is no number any more.
+    DIVERGED = "diverged"
+    # The grader of a reinforcement run cannot judge.
+    GRADER = "grader_failed"
+    # This base cannot be trained this way.
+    UNSUPPORTED = "unsupported"
     INTERNAL = "internal"
 
 
@@ -41,6 +50,26 @@ class BadData(Failure):
 class BadCheckpoint(Failure):
     def __init__(self, message: str) -> None:
         super().__init__(Reason.BAD_CHECKPOINT, message)
+
+
+class Diverged(Failure):
+    def __init__(self, step: int, learning_rate: float) -> None:
+        super().__init__(
+            Reason.DIVERGED,
+            f"training diverged: at step {step} the loss was no number any more. Lower the "
+            f"learning rate (it was {learning_rate:.2g}; try a third of it) and look at the "
+            "records of that step",
+        )
+
+
+class GraderFailed(Failure):
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.GRADER, message)
+
+
+class Unsupported(Failure):
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.UNSUPPORTED, message)
 
 
 def failure_of(error: Exception) -> Failure:

@@ -1,14 +1,29 @@
-"""Which recipe trains a spec."""
+"""Which recipe trains by which method."""
 
 from collections.abc import Callable
 
-from argosy.trainer.worker.failures import Failure, Reason
-from argosy.trainer.worker.recipes import supervised
-from argosy.trainer.worker.spec import LORA, SFT, Spec
+from argosy.trainer.worker import spec as specs
+from argosy.trainer.worker.recipes import (
+    distillation,
+    post_pretrain,
+    preference,
+    reward,
+    rlhf,
+    supervised,
+)
+from argosy.trainer.worker.run import Run
+
+RECIPES: dict[str, Callable[[Run], None]] = {
+    specs.SFT: supervised.train,
+    specs.POST_PRETRAIN: post_pretrain.train,
+    specs.DPO: preference.train_dpo,
+    specs.KTO: preference.train_kto,
+    specs.ORPO: preference.train_orpo,
+    specs.REWARD: reward.train,
+    specs.RLHF: rlhf.train,
+    specs.DISTILLATION: distillation.train,
+}
 
 
-def recipe_of(spec: Spec) -> Callable[..., None]:
-    """Raises Failure(internal) for what cannot be trained yet."""
-    if (spec.method, spec.scale) == (SFT, LORA):
-        return supervised.train
-    raise Failure(Reason.INTERNAL, f"{spec.method} of scale {spec.scale} cannot be trained yet")
+def recipe_of(method: str) -> Callable[[Run], None]:
+    return RECIPES[method]

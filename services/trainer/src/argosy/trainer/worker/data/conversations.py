@@ -1,14 +1,11 @@
-"""Reads OpenAI chat JSONL, a line at a time, into what a chat template takes.
+"""Reads OpenAI chat records into what a chat template takes.
 
-Knows the file's form and what makes a line unusable (each complaint names the line); it knows
-nothing of tokens. The registry's intake has judged the file before; this is the second look, at
-the moment of use. Standard library only.
+Knows the record's form and what makes it unusable (each complaint names the line); it knows
+nothing of files and of tokens. The registry's intake has judged the file before; this is the second
+look, at the moment of use. Standard library only.
 """
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from argosy.trainer.worker.failures import BadData
@@ -27,28 +24,14 @@ class Conversation:
     trained: frozenset[int]
 
 
-def read_conversations(path: Path) -> Iterator[Conversation]:
-    """Lines count from 1; blank lines are skipped. Raises BadData."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield parse_line(number, line)
-
-
-def parse_line(number: int, line: bytes) -> Conversation:
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise BadData(f"line {number}: not a JSON object: {error}") from None
-    messages = record.get("messages") if isinstance(record, dict) else None
-    if not isinstance(messages, list) or not messages:
-        raise BadData(f"line {number}: `messages` must be a list with at least one message")
-    parsed = [_message(number, index, raw) for index, raw in enumerate(messages)]
+def parse_conversation(number: int, record: dict[str, Any]) -> Conversation:
+    """A dialogue whose assistant's messages are learnt from, but for those of weight 0."""
+    parsed = parse_messages(number, record.get("messages"))
     if parsed[0]["role"] == ASSISTANT:
         raise BadData(f"line {number}: messages[0] must not be the assistant's")
     trained = frozenset(
         index
-        for index, (message, raw) in enumerate(zip(parsed, messages, strict=True))
+        for index, (message, raw) in enumerate(zip(parsed, record["messages"], strict=True))
         if message["role"] == ASSISTANT and _weight(number, index, raw)
     )
     if not trained:
@@ -56,8 +39,14 @@ def parse_line(number: int, line: bytes) -> Conversation:
     return Conversation(number, parsed, record.get("tools"), trained)
 
 
-def _message(number: int, index: int, raw: Any) -> dict[str, Any]:
-    where = f"line {number}: messages[{index}]"
+def parse_messages(number: int, messages: Any, name: str = "messages") -> list[dict[str, Any]]:
+    """`name` is how a complaint calls the list."""
+    if not isinstance(messages, list) or not messages:
+        raise BadData(f"line {number}: `{name}` must be a list with at least one message")
+    return [_message(f"line {number}: {name}[{index}]", raw) for index, raw in enumerate(messages)]
+
+
+def _message(where: str, raw: Any) -> dict[str, Any]:
     if not isinstance(raw, dict) or not isinstance(raw.get("role"), str):
         raise BadData(f"{where} must be an object with a `role`")
     message = {name: value for name, value in raw.items() if name != "weight"}
@@ -72,9 +61,7 @@ def _text(where: str, content: Any) -> str:
             return ""
         case str():
             return content
-        case list() if all(
-            isinstance(part, dict) and part.get("type") == "text" for part in content
-        ):
+        case list() if all(_is_text_part(part) for part in content):
             return "".join(str(part.get("text", "")) for part in content)
         case _:
             raise BadData(f"{where}.content must be a string or a list of text parts")

@@ -5,11 +5,11 @@ tokens of the assistant's answers, and the token that ends each, count in the lo
 """
 
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from argosy.trainer.worker.conversations import Conversation
+from argosy.trainer.worker.data.conversations import Conversation
+from argosy.trainer.worker.data.forms import Comparison, Task, Text, Verdict
 from argosy.trainer.worker.failures import BadData
 
 if TYPE_CHECKING:
@@ -23,8 +23,12 @@ IGNORED = -100
 class Record:
     """`ids` holds the tokens up to the last trained one; `trained[i]` is 1 where ids[i] counts."""
 
+    line: int
     ids: "array[int]"
     trained: bytearray
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
     def labels(self) -> list[int]:
         return [
@@ -32,47 +36,44 @@ class Record:
         ]
 
 
-@dataclass
-class Corpus:
-    """The records of one file, in the file's order."""
+@dataclass(frozen=True)
+class Pair:
+    line: int
+    chosen: Record
+    rejected: Record
 
-    records: list[Record] = field(default_factory=list)
-    # Cut at max_seq_length.
-    truncated: int = 0
-    # Left out, since nothing of an answer is left within max_seq_length.
-    dropped: int = 0
+    def __len__(self) -> int:
+        return max(len(self.chosen), len(self.rejected))
 
-    def lengths(self) -> list[int]:
-        return [len(record.ids) for record in self.records]
+
+@dataclass(frozen=True)
+class Judged:
+    line: int
+    answer: Record
+    good: bool
+
+    def __len__(self) -> int:
+        return len(self.answer)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """`ids` ends where the answer begins; `text` is what they stand for."""
+
+    line: int
+    ids: "array[int]"
+    text: str
+    item: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 class Tokenization:
-    """Wraps a tokenizer that has a chat template."""
+    """Wraps a tokenizer."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", max_seq_length: int) -> None:
-        if not tokenizer.chat_template:
-            raise BadData("this model has no chat template, so it cannot be tuned on chats")
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         self._tokenizer = tokenizer
-        self._limit = max_seq_length
-
-    def corpus(self, conversations: Iterable[Conversation], name: str) -> Corpus:
-        """Raises BadData, also when no record is left; `name` is how a message calls the file."""
-        corpus = Corpus()
-        for conversation in conversations:
-            record = self.record(conversation)
-            whole = len(record.ids)
-            record = _cut(record, self._limit)
-            corpus.truncated += whole > self._limit
-            if record.ids:
-                corpus.records.append(record)
-            else:
-                corpus.dropped += 1
-        if not corpus.records:
-            raise BadData(
-                f"the {name} has no answer within max_seq_length ({self._limit} tokens): "
-                "raise argosy.max_seq_length or shorten the records"
-            )
-        return corpus
 
     def record(self, conversation: Conversation) -> Record:
         """Each piece is tokenized by itself, as it is when the prompt is given and the answer
@@ -80,11 +81,35 @@ class Tokenization:
         ids = array("i")
         trained = bytearray()
         for text, counts in self._pieces(conversation):
-            piece = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+            piece = self._ids(text)
             ids.extend(piece)
             trained.extend(bytes([counts]) * len(piece))
         end = trained.rfind(1) + 1
-        return Record(ids[:end], trained[:end])
+        return Record(conversation.line, ids[:end], trained[:end])
+
+    def pair(self, comparison: Comparison) -> Pair:
+        return Pair(
+            comparison.line, self.record(comparison.chosen), self.record(comparison.rejected)
+        )
+
+    def judged(self, verdict: Verdict) -> Judged:
+        return Judged(verdict.line, self.record(verdict.answer), verdict.good)
+
+    def prompt(self, task: Task) -> Prompt:
+        asked = Conversation(task.line, task.messages, task.tools, frozenset())
+        text = self._render(asked, len(task.messages), add_generation_prompt=True)
+        return Prompt(task.line, array("i", self._ids(text)), text, task.item)
+
+    def text(self, text: Text) -> Record:
+        """Every token counts, and so does the end of the text."""
+        ids = array("i", self._ids(text.text))
+        if self._tokenizer.eos_token_id is not None:
+            ids.append(self._tokenizer.eos_token_id)
+        return Record(text.line, ids, bytearray(b"\x01" * len(ids)))
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
 
     def _pieces(self, conversation: Conversation) -> list[tuple[str, bool]]:
         """The rendered conversation cut into (text, is it trained)."""
@@ -116,6 +141,8 @@ class Tokenization:
         """The first `count` messages through the chat template."""
         from jinja2 import TemplateError
 
+        if not self._tokenizer.chat_template:
+            raise BadData("this model has no chat template, so it cannot be tuned on chats")
         if count == 0:
             return ""
         try:
@@ -131,13 +158,6 @@ class Tokenization:
             raise BadData(
                 f"line {conversation.line}: the model's chat template refuses it: {error}"
             ) from error
-
-
-def _cut(record: Record, limit: int) -> Record:
-    if len(record.ids) <= limit:
-        return record
-    end = record.trained.rfind(1, 0, limit) + 1
-    return Record(record.ids[:end], record.trained[:end])
 
 
 def _shared_prefix(one: str, other: str) -> int:

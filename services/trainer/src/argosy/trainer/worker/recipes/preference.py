@@ -1,0 +1,43 @@
+"""Learning from comparisons without a reward model: DPO, ORPO, and KTO of single verdicts."""
+
+from argosy.trainer.worker.data import forms
+from argosy.trainer.worker.data.tokens import Tokenization
+from argosy.trainer.worker.models import load_policy
+from argosy.trainer.worker.objectives.dpo import DpoObjective
+from argosy.trainer.worker.objectives.kto import KtoObjective
+from argosy.trainer.worker.objectives.orpo import OrpoObjective
+from argosy.trainer.worker.objectives.references import References
+from argosy.trainer.worker.objectives.start import Start
+from argosy.trainer.worker.run import Run
+
+
+def train_dpo(run: Run) -> None:
+    """The reference is the model before the run: with an adapter to start from, that adapter."""
+    bench = run.begin()
+    data = bench.data(forms.comparisons(run.spec.kind()), Tokenization.pair)
+    model = load_policy(run.spec, bench.hardware)
+    references = References(Start(model))
+    bench.train(model, data, DpoObjective(bench.budget(model), run.spec.beta, references))
+
+
+def train_orpo(run: Run) -> None:
+    bench = run.begin()
+    data = bench.data(forms.comparisons(run.spec.kind()), Tokenization.pair)
+    model = load_policy(run.spec, bench.hardware)
+    objective = OrpoObjective(bench.budget(model), run.spec.beta)
+    bench.train(model, data, objective, perplexing=True)
+
+
+def train_kto(run: Run) -> None:
+    bench = run.begin()
+    data = bench.data(forms.verdicts(run.spec.kind()), Tokenization.judged)
+    model = load_policy(run.spec, bench.hardware)
+    good = sum(record.good for record in data.training.records)
+    objective = KtoObjective(
+        bench.budget(model),
+        run.spec.beta,
+        References(Start(model)),
+        good=good,
+        bad=len(data.training) - good,
+    )
+    bench.train(model, data, objective)
