@@ -19,6 +19,8 @@ from openai.types.admin.organization.projects import ProjectUser
 from openai.types.admin.organization.projects import UserDeleteResponse as MemberGone
 
 from tests.harness.api_fleet import ApiFleet
+from tests.harness.cluster import MODEL
+from tests.harness.waiting import wait_until
 
 Strictly = Callable[[type[Any], Any], Any]
 
@@ -186,3 +188,48 @@ def test_a_refused_change_leaves_no_entry(sdk: openai.OpenAI) -> None:
     with pytest.raises(openai.ConflictError):
         sdk.admin.organization.projects.archive("proj_default")
     assert logs.list(limit=1).data[0].id == newest
+
+
+def test_a_key_may_do_what_the_role_of_its_user_allows(fleet: ApiFleet, sdk: openai.OpenAI) -> None:
+    organization = sdk.admin.organization
+    project = organization.projects.create(name="Roles")
+    invite: Any = organization.invites.create(
+        email="roles@ship.example", role="reader", projects=[]
+    )
+    with fleet.http() as operator:
+        accepted = operator.post(
+            "/v1/organization/invites/accept",
+            json={"token": invite.argosy["token"], "name": "Anne"},
+        )
+        user_id = accepted.json()["id"]
+        path = f"/v1/organization/projects/{project.id}"
+        made = operator.post(f"{path}/api_keys", json={"name": "Anne's", "user_id": user_id})
+    key = made.json()["value"]
+    hello = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+    with fleet.http(key=key) as client:
+
+        def asked() -> tuple[int, int, int, int]:
+            """Look on, use, make something, manage people; return the statuses."""
+            return (
+                client.get("/v1/models").status_code,
+                client.post("/v1/chat/completions", json=hello).status_code,
+                client.post(
+                    "/v1/files", data={"purpose": "batch"}, files={"file": b"{}"}
+                ).status_code,
+                client.get(f"{path}/users").status_code,
+            )
+
+        # A reader of the organization who is not in the project.
+        assert asked() == (200, 403, 403, 403)
+        organization.projects.users.create(project.id, user_id=user_id, role="member")
+        wait_until(lambda: asked()[1] == 200, 5, "the member's role to be known")
+        assert (asked()[0], asked()[3]) == (200, 403)
+        organization.projects.users.update(user_id, project_id=project.id, role="owner")
+        wait_until(lambda: asked()[3] == 200, 5, "the owner's role to be known")
+        capped = {"threshold_amount": 1, "currency": "USD", "interval": "month"}
+        assert client.post(f"{path}/spend_limit", json=capped).status_code == 403
+        assert client.get("/v1/organization/projects").status_code == 403
+        organization.projects.users.delete(user_id, project_id=project.id)
+        wait_until(lambda: asked()[0] == 401, 5, "the key's end")
+    organization.users.delete(user_id)
+    organization.projects.archive(project.id)

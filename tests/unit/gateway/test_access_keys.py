@@ -13,7 +13,7 @@ from argosy.gateway.access.wrong_keys import WrongKeys
 from argosy.gateway.catalog import Catalog
 from argosy.gateway.errors import render
 from argosy.kit.clock import ManualClock
-from argosy.kit.errors import RateLimited, Unauthenticated
+from argosy.kit.errors import PermissionDenied, RateLimited, Unauthenticated
 
 PEPPER = b"pepper"
 
@@ -137,3 +137,16 @@ def test_a_tier_is_capped_by_the_key(own: int, tier: str | None, expected: int) 
 )  # fmt: skip
 def test_estimates(read: int, asked: int | None, answers: int, context: int, expected: int) -> None:
     assert estimated_tokens(read, asked, answers, context) == expected
+
+
+def test_a_readers_key_looks_on_and_uses_nothing(catalog: Catalog) -> None:
+    catalog.apply(key("sk-looks", id="key_r", project_role=pb.PROJECT_ROLE_READER))
+    who = authenticator(catalog)
+    # Twice: what is remembered of a key is held to its role too.
+    for _ in range(2):
+        assert who.identify([b"Bearer sk-looks"], looks_on=True).key_id == "key_r"
+        with pytest.raises(PermissionDenied) as refused:
+            who.identify([b"Bearer sk-looks"])
+        assert refused.value.code == "insufficient_permissions"
+    catalog.apply(key("sk-looks", id="key_r", project_role=pb.PROJECT_ROLE_MEMBER))
+    assert who.identify([b"Bearer sk-looks"]).key_id == "key_r"

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from argosy.api.registry.v1.registry_pb2 import ADMIN_ROLE_UNSPECIFIED, PRIORITY_DEFAULT, Limits
+from argosy.api.registry.v1.registry_pb2 import (
+    ADMIN_ROLE_UNSPECIFIED,
+    PRIORITY_DEFAULT,
+    PROJECT_ROLE_MEMBER,
+    Limits,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +20,9 @@ class Caller:
 
     `priority` is what its requests are if they name no `service_tier`, and the most they can be;
     `share` the project's part of a busy pool relative to other projects. Limits are None where
-    there are none. `admin_role` is what the key may do in the admin API; a key of that API alone
-    has no project. `user_id` is empty for a service account's key.
+    there are none. `admin_role` is what the key may do in the admin API, `project_role` in
+    its project; a key of the admin API alone has no project. `user_id` is empty for a service
+    account's key.
     """
 
     key_id: str
@@ -27,6 +33,7 @@ class Caller:
     share: float = 1.0
     admin_role: int = ADMIN_ROLE_UNSPECIFIED
     user_id: str = ""
+    project_role: int = PROJECT_ROLE_MEMBER
     key_limits: Limits | None = None
     project_limits: Limits | None = None
     # Of the project, for single models: by model id.

@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from argosy.api import ids
-from argosy.api.registry.v1.registry_pb2 import PRIORITY_DEFAULT, Key, Project
+from argosy.api.registry.v1.registry_pb2 import (
+    PRIORITY_DEFAULT,
+    PROJECT_ROLE_MEMBER,
+    PROJECT_ROLE_READER,
+    Key,
+    Project,
+)
+from argosy.gateway.access import roles
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.tokens import AccessTokens
 from argosy.gateway.access.wrong_keys import WrongKeys
@@ -73,13 +80,17 @@ class Authenticator:
         self._tokens = tokens
         self._remembered: dict[bytes, tuple[Caller, bytes, Key, Project | None]] = {}
 
-    def identify(self, authorization: Sequence[bytes], peer: str = "") -> Caller:
+    def identify(
+        self, authorization: Sequence[bytes], peer: str = "", *, looks_on: bool = False
+    ) -> Caller:
         """Return the caller by the values of all `Authorization` headers of the request.
 
-        `peer` is the client's address. Raises Unauthenticated, as UnknownKey where `find` may know
-        more; RateLimited where the address has sent too many wrong keys; Unavailable where the key
-        may exist but is not known here yet: an unknown key is refused for good only while the
-        catalogue is up to date. Raises PermissionDenied for a key of the admin API alone.
+        `peer` is the client's address; `looks_on` says that the request changes and uses nothing.
+        Raises Unauthenticated, as UnknownKey where `find` may know more; RateLimited where the
+        address has sent too many wrong keys; Unavailable where the key may exist but is not known
+        here yet: an unknown key is refused for good only while the catalogue is up to date. Raises
+        PermissionDenied for a key of the admin API alone, and for a reader's key that does not look
+        on.
         """
         if len(authorization) == 1:
             known = self._remembered.get(authorization[0])
@@ -90,6 +101,8 @@ class Authenticator:
                     self._catalog.key(digest) is key
                     and self._catalog.project(caller.project_id) is project
                 ):
+                    if caller.project_role == PROJECT_ROLE_READER and not looks_on:
+                        raise roles.reader()
                     return caller
                 del self._remembered[authorization[0]]
         elif not authorization:
@@ -100,22 +113,35 @@ class Authenticator:
                 "This is a key of the admin API and of no project. Send a project's key here.",
                 code="admin_key_only",
             )
+        if caller.project_role == PROJECT_ROLE_READER and not looks_on:
+            raise roles.reader()
         return caller
 
     async def find(
-        self, authorization: Sequence[bytes], peer: str = "", *, admin: bool = False
+        self,
+        authorization: Sequence[bytes],
+        peer: str = "",
+        *,
+        admin: bool = False,
+        looks_on: bool = False,
     ) -> Caller:
         """Return the caller as `identify` does, after asking for a key that memory lacks.
 
-        With `admin` a key of the admin API alone is taken too. Raises as `identify`.
+        With `admin` a key of the admin API alone is taken too, and roles are the caller's to judge.
+        Raises as `identify`.
         """
-        identify = self._check if admin and authorization else self.identify
+
+        def identify() -> Caller:
+            if admin and authorization:
+                return self._check(authorization, peer)
+            return self.identify(authorization, peer, looks_on=looks_on)
+
         try:
-            return identify(authorization, peer)
+            return identify()
         except UnknownKey as unknown:
             if self._finder is None or not await self._finder.find(unknown.digest):
                 raise self._refusal(peer) from None
-        return identify(authorization, peer)
+        return identify()
 
     def _check(self, authorization: Sequence[bytes], peer: str) -> Caller:
         secret = _secret(authorization)
@@ -165,6 +191,7 @@ def _caller(key: Key, project: Project | None) -> Caller:
         share=(project.share if project else 0) or 1.0,
         admin_role=key.admin_role,
         user_id=key.user_id,
+        project_role=key.project_role or PROJECT_ROLE_MEMBER,
         spend_exhausted=project.spend_exhausted if project else False,
         key_limits=key.limits if key.HasField("limits") else None,
         project_limits=project.limits if project and project.HasField("limits") else None,

@@ -24,13 +24,18 @@ def identities(
 ) -> dict[str, Callable[[Asked], Awaitable[Any]]]:
     """Return what tells who asks, by the names under which handlers ask for it.
 
-    `caller` is a key of a project; `admin` a key whose role covers the request's method in the
-    admin API; `actor` the same, as the audit log names it.
+    `caller` is a key of a project; `admin` a key whose role covers the request in the admin
+    API; `actor` the same, as the audit log names it.
     """
 
     async def known(request: Asked, *, admin: bool) -> Caller:
         peer = request.scope.get("client")
-        who = await authenticator.find(_sent(request), peer[0] if peer else "", admin=admin)
+        who = await authenticator.find(
+            _sent(request),
+            peer[0] if peer else "",
+            admin=admin,
+            looks_on=request.method in roles.LOOKING,
+        )
         request.scope[envelope.ORGANIZATION] = who.organization_slug  # type: ignore[typeddict-unknown-key]  # ASGI allows extensions
         return who
 
@@ -39,7 +44,7 @@ def identities(
 
     async def admin(request: Asked) -> Caller:
         who = await known(request, admin=True)
-        roles.require(who, request.method)
+        roles.require(who, request.method, request.scope["path"])
         return who
 
     async def actor(request: Asked) -> pb.Actor:

@@ -21,6 +21,33 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _ProjectRole:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProjectRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProjectRole.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROJECT_ROLE_UNSPECIFIED: _ProjectRole.ValueType  # 0
+    """As a member."""
+    PROJECT_ROLE_READER: _ProjectRole.ValueType  # 1
+    """Looks at things, makes and uses none."""
+    PROJECT_ROLE_MEMBER: _ProjectRole.ValueType  # 2
+    """Uses what there is, and makes files, jobs and models."""
+    PROJECT_ROLE_OWNER: _ProjectRole.ValueType  # 3
+    """Besides, manages the project's people and keys in the admin API."""
+
+class ProjectRole(_ProjectRole, metaclass=_ProjectRoleEnumTypeWrapper): ...
+
+PROJECT_ROLE_UNSPECIFIED: ProjectRole.ValueType  # 0
+"""As a member."""
+PROJECT_ROLE_READER: ProjectRole.ValueType  # 1
+"""Looks at things, makes and uses none."""
+PROJECT_ROLE_MEMBER: ProjectRole.ValueType  # 2
+"""Uses what there is, and makes files, jobs and models."""
+PROJECT_ROLE_OWNER: ProjectRole.ValueType  # 3
+"""Besides, manages the project's people and keys in the admin API."""
+Global___ProjectRole: _TypeAlias = ProjectRole  # noqa: Y015
+
 class _AdminRole:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -182,6 +209,7 @@ class Key(_message.Message):
     ADMIN_ROLE_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     SERVICE_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    PROJECT_ROLE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     digest: _builtins.bytes
     """HMAC-SHA256(pepper, secret), 32 bytes."""
@@ -196,6 +224,8 @@ class Key(_message.Message):
     user_id: _builtins.str
     """Whose it is: a person, or a service account of the project."""
     service_account_id: _builtins.str
+    project_role: Global___ProjectRole.ValueType
+    """What it may do in its project, by the role of whose it is."""
     @_builtins.property
     def limits(self) -> Global___Limits: ...
     @_builtins.property
@@ -216,10 +246,11 @@ class Key(_message.Message):
         admin_role: Global___AdminRole.ValueType = ...,
         user_id: _builtins.str = ...,
         service_account_id: _builtins.str = ...,
+        project_role: Global___ProjectRole.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin", b"admin", "admin_role", b"admin_role", "digest", b"digest", "expires_at", b"expires_at", "id", b"id", "limits", b"limits", "name", b"name", "priority", b"priority", "project_id", b"project_id", "service_account_id", b"service_account_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin", b"admin", "admin_role", b"admin_role", "digest", b"digest", "expires_at", b"expires_at", "id", b"id", "limits", b"limits", "name", b"name", "priority", b"priority", "project_id", b"project_id", "project_role", b"project_role", "service_account_id", b"service_account_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

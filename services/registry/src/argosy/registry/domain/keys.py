@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -37,6 +37,14 @@ class AdminRole(StrEnum):
     OWNER = "owner"
 
 
+class ProjectRole(StrEnum):
+    """What a key may do in its project, by the role of whose it is."""
+
+    READER = "reader"
+    MEMBER = "member"
+    OWNER = "owner"
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key: `digest` is 32 bytes, `prefix` and `suffix` the secret's public ends.
@@ -58,11 +66,33 @@ class Key:
     origin: Origin = Origin.CATALOG
     limits: Limits = NO_LIMITS
     priority: Priority = Priority.DEFAULT
+    project_role: ProjectRole = ProjectRole.MEMBER
 
     @property
     def redacted(self) -> str:
         """The secret as it may be shown."""
         return f"{self.prefix}...{self.suffix}"
+
+
+def roles(key: Key, *, of_account: str | None, of_user: str | None, in_project: str | None) -> Key:
+    """Return the key with what it may do as of now: never more than whose it is.
+
+    The roles are those of its service account, of its user in the organization, and of that user in
+    the key's project; None where there is none. A user of the organization who is not in the
+    project looks on as a reader of the organization, and takes part as an owner of it.
+    """
+    admin = key.admin_role
+    if of_user == "reader" and admin is AdminRole.OWNER and not key.service_account_id:
+        admin = AdminRole.READER
+    role = ProjectRole.MEMBER
+    if key.service_account_id:
+        if of_account == "owner":
+            role = ProjectRole.OWNER
+    elif in_project is not None:
+        role = ProjectRole(in_project)
+    elif of_user == "reader":
+        role = ProjectRole.READER
+    return replace(key, admin_role=admin, project_role=role)
 
 
 def digest(pepper: bytes, secret: str) -> bytes:

@@ -13,7 +13,7 @@ from argosy.registry.domain.accounts_budgets import AccessMode, ModelAccess
 from argosy.registry.domain.artifacts import Artifact
 from argosy.registry.domain.catalog import EntryKind, Pool, Project
 from argosy.registry.domain.files import File
-from argosy.registry.domain.keys import AdminRole, Key
+from argosy.registry.domain.keys import AdminRole, Key, ProjectRole
 from argosy.registry.domain.limits import NO_LIMITS, Limits, Priority
 from argosy.registry.domain.models import CatalogModel, ModelKind, ServedAdapter
 from argosy.registry.domain.prices import EVERY_MODEL, ModelPrice
@@ -45,6 +45,11 @@ ADMIN_ROLES: Final = {
     AdminRole.NONE: pb.ADMIN_ROLE_UNSPECIFIED,
     AdminRole.READER: pb.ADMIN_ROLE_READER,
     AdminRole.OWNER: pb.ADMIN_ROLE_OWNER,
+}
+_PROJECT_ROLES: Final = {
+    ProjectRole.READER: pb.PROJECT_ROLE_READER,
+    ProjectRole.MEMBER: pb.PROJECT_ROLE_MEMBER,
+    ProjectRole.OWNER: pb.PROJECT_ROLE_OWNER,
 }
 PRIORITIES: Final = {
     Priority.BATCH: pb.PRIORITY_BATCH,
@@ -184,6 +189,7 @@ def key(key: Key) -> pb.Key:
         project_id=key.project_id,
         name=key.name,
         admin_role=ADMIN_ROLES[key.admin_role],
+        project_role=_PROJECT_ROLES[key.project_role],
         user_id=key.user_id,
         service_account_id=key.service_account_id,
         limits=limits(key.limits),

@@ -8,12 +8,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from argosy.registry.domain.accounts import ServiceAccount, User
-from argosy.registry.domain.keys import AdminRole, Key, Origin
+from argosy.registry.domain.keys import AdminRole, Key, Origin, roles
 from argosy.registry.domain.limits import Priority
 from argosy.registry.domain.paging import Page
 from argosy.registry.store import accounts_pages, limits
 from argosy.registry.store.accounts_pages import Row
-from argosy.registry.store.accounts_tables import account_user, service_account
+from argosy.registry.store.accounts_tables import account_user, member, service_account
 from argosy.registry.store.tables import api_key, project
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,9 +39,21 @@ async def working(
     A key of a service account without access is none of them.
     """
     query = (
-        sa.select(api_key)
+        sa.select(
+            api_key,
+            service_account.c.role.label("account_role"),
+            account_user.c.role.label("user_role"),
+            member.c.role.label("member_role"),
+        )
         .outerjoin(project, project.c.id == api_key.c.project_id)
         .outerjoin(service_account, service_account.c.id == api_key.c.service_account_id)
+        .outerjoin(account_user, account_user.c.id == api_key.c.user_id)
+        .outerjoin(
+            member,
+            sa.and_(
+                member.c.user_id == api_key.c.user_id, member.c.project_id == api_key.c.project_id
+            ),
+        )
         .where(
             api_key.c.deleted_at.is_(None),
             sa.or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > sa.func.now()),
@@ -53,7 +65,10 @@ async def working(
         query = query.where(api_key.c.id.in_(ids))
     if digest is not None:
         query = query.where(api_key.c.digest == digest)
-    return [as_key(r) for r in await connection.execute(query)]
+    return [
+        roles(as_key(r), of_account=r.account_role, of_user=r.user_role, in_project=r.member_role)
+        for r in await connection.execute(query)
+    ]
 
 
 async def seeded(connection: AsyncConnection) -> tuple[dict[str, Key], set[bytes]]:
@@ -162,12 +177,10 @@ async def set_expiry(connection: AsyncConnection, key_id: str, expires_at: datet
     )
 
 
-async def service_account_key_ids(connection: AsyncConnection, account_id: str) -> list[str]:
-    """Return the ids of a service account's keys that are not revoked."""
+async def ids_of(connection: AsyncConnection, *which: sa.ColumnElement[bool]) -> list[str]:
+    """Return the ids of the keys, not revoked, of which `which` holds."""
     rows = await connection.scalars(
-        sa.select(api_key.c.id).where(
-            api_key.c.service_account_id == account_id, api_key.c.deleted_at.is_(None)
-        )
+        sa.select(api_key.c.id).where(api_key.c.deleted_at.is_(None), *which)
     )
     return sorted(rows)
 

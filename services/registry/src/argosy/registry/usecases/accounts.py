@@ -163,7 +163,9 @@ class ServiceAccounts:
             )
             if new_role != account.role:
                 # A role of `none` had kept its keys from working.
-                keys = await accounts_keys.service_account_key_ids(work.connection, account.id)
+                keys = await accounts_keys.ids_of(
+                    work.connection, accounts_keys.of_service_account(account.id)
+                )
                 work.tell(EntryKind.KEY, *keys)
             work.note(AuditType.SERVICE_ACCOUNT_UPDATED, account.id, project_id, role=new_role)
         return ServiceAccount(account.id, project_id, new_name, new_role, account.created_at)

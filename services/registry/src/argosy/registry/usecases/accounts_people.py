@@ -69,6 +69,9 @@ class Users:
             check_role(role, ORGANIZATION_ROLES)
             await _keep_an_owner(work, user)
             await accounts_people.set_user_role(work.connection, user.id, role)
+            if not await accounts_keys.working_owners(work.connection):
+                raise _last_admin_key()
+            work.tell(EntryKind.KEY, *await _keys_of(work, user.id))
             work.note(AuditType.USER_UPDATED, user.id, role=role)
         return User(user.id, user.email, user.name, role, user.added_at)
 
@@ -83,12 +86,7 @@ class Users:
                 work.connection, work.now, accounts_keys.of_user(user.id)
             )
             if not await accounts_keys.working_owners(work.connection):
-                raise Conflict(
-                    "This user has the last key that may change accounts. Make another admin key "
-                    "first.",
-                    param="user_id",
-                    code="last_admin_key",
-                )
+                raise _last_admin_key()
             work.tell(EntryKind.KEY, *revoked, removed=True)
             work.note(AuditType.USER_DELETED, user.id)
             for key_id in revoked:
@@ -124,6 +122,7 @@ class Members:
                     param=param,
                     code="already_a_member",
                 )
+            work.tell(EntryKind.KEY, *await _keys_of(work, user.id))
             work.note(AuditType.USER_ADDED, user.id, project_id, role=role)
         return member
 
@@ -150,6 +149,7 @@ class Members:
                 return member
             check_role(role, PROJECT_ROLES)
             await accounts_people.set_member_role(work.connection, project_id, user_id, role)
+            work.tell(EntryKind.KEY, *await _keys_of(work, user_id))
             work.note(AuditType.USER_UPDATED, user_id, project_id, role=role)
         return Member(project_id, member.user, role, member.added_at)
 
@@ -266,6 +266,19 @@ class Invites:
                     member = Member(project_id, user, role, work.now)
                     await accounts_people.add_member(work.connection, member)
         return user
+
+
+async def _keys_of(work: Work, user_id: str) -> list[str]:
+    """Return the ids of the user's own keys: another role lets them do more or less."""
+    return await accounts_keys.ids_of(work.connection, accounts_keys.of_user(user_id))
+
+
+def _last_admin_key() -> Conflict:
+    return Conflict(
+        "This user has the last key that may change accounts. Make another admin key first.",
+        param="user_id",
+        code="last_admin_key",
+    )
 
 
 async def _keep_an_owner(work: Work, user: User) -> None:
