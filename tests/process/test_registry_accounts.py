@@ -20,6 +20,7 @@ from argosy.kit.webhooks import Allowed, Caller
 from argosy.registry.domain.accounts_audit import Actor, AuditFilter, AuditType
 from argosy.registry.domain.accounts_budgets import SpendAlert
 from argosy.registry.domain.keys import AdminRole, Key, digest
+from argosy.registry.domain.limits import Priority
 from argosy.registry.domain.prices import ModelPrice
 from argosy.registry.domain.rules import RuleBroken
 from argosy.registry.domain.usage import Usage
@@ -360,6 +361,25 @@ async def test_the_audit_log_tells_whence_a_change_came(office: Office) -> None:
         "192.0.2.7",
         "OpenAI/Python 3.54",
     )
+
+
+async def test_a_task_key_works_is_not_listed_and_ends(office: Office) -> None:
+    await office.seed()
+    made = await office.keys.mint("proj_default", "drafts of dtask_1", 60)
+    found, project = await office.keys.find(digest(PEPPER, made.secret))
+    assert (found.id, found.priority) == (made.record.key.id, Priority.BATCH)
+    assert project is not None
+    assert project.id == "proj_default"
+    listed, _ = await office.keys.list("proj_default", "", 0, ascending=True)
+    assert found.id not in {record.key.id for record in listed}
+    with pytest.raises(InvalidRequest, match="ttl_seconds"):
+        await office.keys.mint("proj_default", "for ever", 30 * 86_400)
+    with pytest.raises(NotFound):
+        await office.keys.mint("proj_none", "nobody's", 60)
+    office.clock.advance(61)
+    assert await office.keys.expire() == 1
+    with pytest.raises(NotFound):
+        await office.keys.find(digest(PEPPER, made.secret))
 
 
 async def test_nul_and_lookalikes_are_refused(office: Office) -> None:

@@ -92,7 +92,8 @@ def test_peers_are_called_by_service_and_port() -> None:
         for peer in PARTS:
             if (target := given.get(f"ARGOSY_{peer.upper()}_URL")) is not None:
                 (port,) = services[peer]["spec"]["ports"]
-                assert target == f"{peer}:{port['port']}"
+                scheme = "http://" if peer == "gateway" else ""
+                assert target == f"{scheme}{peer}:{port['port']}"
         assert given["ARGOSY_NATS_USER"] == part
         assert given["ARGOSY_NATS_PASSWORD"] == f"secret:nats-{part}"
 

@@ -50,6 +50,10 @@ GOOD = {
     "name": chat({**USER, "name": "Ada"}, ANSWER),
     "not ending in an answer": chat(USER, ANSWER, USER),
     "reinforcement": chat(USER, reference_answer="A"),
+    "prompt": chat(USER),
+    "unpaired": {"messages": [USER], "completion": "A", "label": False},
+    "ranked": {"messages": [USER], "responses": ["A", "B", "C"]},
+    "text": {"text": "Once upon a time"},
     "preference": {
         "input": {"messages": [USER]},
         "preferred_output": [ANSWER],
@@ -101,7 +105,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         chat({"role": "user", "content": [{"type": "text", "text": 1}]}, ANSWER),
         "messages[0].content[0].text: must be a string",
     ),
-    "no answer": (chat(USER), "no assistant message"),
     "silent answer": (chat(USER, {"role": "assistant"}), "messages[1]: an assistant message needs"),
     "null answer": (chat(USER, {"role": "assistant", "content": None}), "messages[1]"),
     "weight true": (chat(USER, {**ANSWER, "weight": True}), "messages[1].weight: must be 0 or 1"),
@@ -141,6 +144,21 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         },
         "input.messages: must not end",
     ),
+    "unpaired with a label of text": (
+        {"messages": [USER], "completion": "A", "label": "yes"},
+        "label: must be true or false",
+    ),
+    "unpaired after an answer": (
+        {"messages": [USER, ANSWER], "completion": "A", "label": True},
+        "must not end with an assistant message",
+    ),
+    "one response": ({"messages": [USER], "responses": ["A"]}, "at least two answers"),
+    "a response no string": (
+        {"messages": [USER], "responses": ["A", 1]},
+        "responses[1]: must be a string",
+    ),
+    "empty text": ({"text": "  "}, "text: is empty"),
+    "text with more": ({"text": "T", "title": "no"}, "may only have the keys text"),
     "preferred by the system": (
         {
             "input": {"messages": [USER]},
@@ -160,11 +178,33 @@ def test_bad_tuning_records(name: str) -> None:
     assert reason in str(caught.value)
 
 
-def test_formats_do_not_mix_in_one_file() -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("plain", "dialogue"),
+        ("not ending in an answer", "dialogue"),
+        ("preference", "preference"),
+        ("unpaired", "unpaired"),
+        ("ranked", "ranked"),
+        ("reinforcement", "prompts"),
+        ("prompt", "prompts"),
+        ("text", "text"),
+    ],
+)
+def test_the_first_record_tells_the_kind(name: str, kind: str) -> None:
+    one = judge(Purpose.FINE_TUNE)
+    assert one.kind == ""
+    one.judge(GOOD[name])
+    assert one.kind == kind
+
+
+def test_kinds_do_not_mix_in_one_file() -> None:
     one = judge(Purpose.FINE_TUNE)
     one.judge(GOOD["plain"])
     with pytest.raises(Problem, match="own file"):
         one.judge(GOOD["preference"])
+    with pytest.raises(Problem, match="has no assistant message"):
+        one.judge(GOOD["prompt"])
 
 
 def request(**changes: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from argosy.gateway.metering.spool import Spool
 from argosy.gateway.plane import build_plane, serve_lane
 from argosy.gateway.settings import GatewaySettings
 from argosy.gateway.upstream.accounts import AccountsClient
+from argosy.gateway.upstream.datasets import DatasetsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
 from argosy.gateway.upstream.key_lookup import KeyLookup
@@ -79,6 +80,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
                 limit=settings.max_body_bytes, timeout=settings.body_timeout_seconds
             ),
             clock=clock,
+            datasets=DatasetsClient(registry),
             embedding=EmbeddingClient(embedder, timeout=settings.embed_timeout_seconds),
             explainer=plane.dispatcher,
             files=FilesClient(registry),

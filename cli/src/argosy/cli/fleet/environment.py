@@ -38,6 +38,12 @@ class Wiring:
         return f"127.0.0.1:{self.ports[role]}"
 
     @property
+    def gateway_url(self) -> str:
+        """Where the gateway is reached from this machine."""
+        host = "127.0.0.1" if self.host in {"", "0.0.0.0", "::"} else self.host  # noqa: S104 - not bound here
+        return f"http://{host}:{self.ports['gateway']}"
+
+    @property
     def database_url(self) -> str:
         """The URL of the services' database."""
         password = self.credentials.postgres_password
@@ -85,6 +91,7 @@ def _registry(wiring: Wiring) -> dict[str, str]:
         "ARGOSY_BLOB_ROOT": str(wiring.home.folder("blobs")),
         "ARGOSY_CATALOG_FILE": str(wiring.home.catalog_file),
         "ARGOSY_MAX_LORA_RANK": str(wiring.engine.max_lora_rank),
+        "ARGOSY_GATEWAY_URL": wiring.gateway_url,
     }
 
 

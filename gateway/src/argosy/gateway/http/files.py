@@ -120,6 +120,7 @@ def file_json(file: pb.File) -> Json:
         "expires_at": file.expires_at.seconds if file.HasField("expires_at") else None,
         "status": file.status,
         "status_details": None,
+        **({"argosy": {"kind": file.kind, "rows": file.rows}} if file.kind else {}),
     }
 
 

@@ -9,6 +9,9 @@ from argosy.gateway.http import admin
 from argosy.gateway.http.admin.making_keys import KeyDesk
 from argosy.gateway.http.application import build
 from argosy.gateway.http.body import BodyReader
+from argosy.gateway.http.dataset_records import DatasetRecordsController
+from argosy.gateway.http.dataset_tasks import DatasetTasksController
+from argosy.gateway.http.datasets import DatasetsController
 from argosy.gateway.http.embeddings import EmbeddingsController
 from argosy.gateway.http.envelope import Envelope
 from argosy.gateway.http.explain import ExplainController, Explainer
@@ -19,6 +22,7 @@ from argosy.gateway.http.ports import Models, RecordUsage
 from argosy.gateway.http.tuned_models import TunedModelsController
 from argosy.gateway.http.usage import UsageController
 from argosy.gateway.upstream.accounts import AccountsClient
+from argosy.gateway.upstream.datasets import DatasetsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
 from argosy.gateway.upstream.models import ModelsClient
@@ -35,6 +39,7 @@ class Resources:
     accounts: AccountsClient
     body_reader: BodyReader
     clock: Clock
+    datasets: DatasetsClient
     embedding: EmbeddingClient
     explainer: Explainer
     files: FilesClient
@@ -55,6 +60,9 @@ def fleet_application(
     return build(
         [
             *admin.CONTROLLERS,
+            DatasetRecordsController,
+            DatasetTasksController,
+            DatasetsController,
             EmbeddingsController,
             ExplainController,
             FilesController,

@@ -9,6 +9,7 @@ import grpc
 from argosy.api import ids, subjects
 from argosy.api.registry.v1 import (
     accounts_pb2_grpc,
+    datasets_pb2_grpc,
     measures_pb2_grpc,
     registry_pb2_grpc,
     usage_reports_pb2_grpc,
@@ -23,6 +24,7 @@ from argosy.kit.webhooks import Allowed, Caller
 from argosy.registry.blobs.adapters import AdapterFolders
 from argosy.registry.blobs.files import FileBlobs
 from argosy.registry.blobs.staging import Staging
+from argosy.registry.datasets.app import open_datasets
 from argosy.registry.intake.artifacts import ArtifactLimits
 from argosy.registry.intake.catalog_file import read_catalog_file
 from argosy.registry.intake.file_judge import FileLimits
@@ -72,6 +74,7 @@ SERVICES = (
     "argosy.api.registry.v1.AccountService",
     "argosy.api.registry.v1.PeopleService",
     "argosy.api.registry.v1.BudgetService",
+    "argosy.api.registry.v1.DatasetService",
 )
 
 
@@ -127,7 +130,9 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     )
     desk = Desk(database, feed, clock)
     keys = Keys(desk, pepper)
-    accounts = AccountServicer(Projects(desk), ServiceAccounts(desk), keys)
+    accounts = AccountServicer(
+        Projects(desk), ServiceAccounts(desk), keys, gateway_url=settings.gateway_url
+    )
     people = PeopleServicer(Users(desk), Members(desk), Invites(desk), AuditLog(desk))
     hooks = Webhooks(
         database,
@@ -193,7 +198,10 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         idle_seconds=settings.upload_idle_seconds,
     )
 
+    datasets = open_datasets(runtime, database, blobs)
+
     def register(server: grpc.aio.Server) -> None:
+        datasets_pb2_grpc.add_DatasetServiceServicer_to_server(datasets, server)
         registry_pb2_grpc.add_CatalogServiceServicer_to_server(catalog_servicer, server)
         registry_pb2_grpc.add_FileServiceServicer_to_server(file_servicer, server)
         measures_pb2_grpc.add_MeasureServiceServicer_to_server(MeasureServicer(measure), server)

@@ -25,9 +25,42 @@ class RegistrySettings(DatabaseSettings):
         default=None, description="TOML with organization, projects, pools, models and keys."
     )
 
+    gateway_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s]+)?$",
+        description="http://host:port of the gateway, for work that calls it as a client does.",
+    )
+
     max_file_bytes: int = Field(default=512 << 20, ge=1, description="Largest upload, in bytes.")
     max_file_rows: int = Field(default=1_000_000, ge=1, description="Most records in a JSONL file.")
     max_line_bytes: int = Field(default=1 << 20, ge=1, description="Longest JSONL line, in bytes.")
+    max_source_bytes: int = Field(
+        default=2 << 30, ge=1, description="Largest source of one import, in bytes."
+    )
+    max_archive_files: int = Field(default=100, ge=1, description="Most files in a ZIP archive.")
+    max_archive_member_bytes: int = Field(
+        default=100 << 20, ge=1, description="Largest file in a ZIP archive, unpacked, in bytes."
+    )
+    max_archive_bytes: int = Field(
+        default=5 << 30, ge=1, description="Largest ZIP archive, unpacked, in bytes."
+    )
+    max_dataset_records: int = Field(
+        default=5_000_000, ge=1, description="Most records that one task may write."
+    )
+    data_slots: int = Field(default=2, ge=0, description="Data tasks at work at the same time.")
+    max_data_tasks: int = Field(
+        default=100, ge=1, description="Data tasks of one project that have not ended."
+    )
+    data_lease_seconds: float = Field(
+        default=15.0, gt=0, description="After how long a lost registry's data task is taken over."
+    )
+    data_poll_seconds: float = Field(
+        default=1.0, gt=0, description="How soon a data task made by another replica is noticed."
+    )
+    data_retry_seconds: float = Field(
+        default=2.0, ge=0, description="How long a data task rests after its process died."
+    )
+
     max_adapter_bytes: int = Field(
         default=1 << 30, ge=1, description="Largest adapter_model.safetensors, in bytes."
     )

@@ -1288,6 +1288,60 @@ class FindKeyResponse(_message.Message):
 Global___FindKeyResponse: _TypeAlias = FindKeyResponse  # noqa: Y015
 
 @_typing.final
+class MintTaskKeyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    TTL_SECONDS_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    purpose: _builtins.str
+    """What it is for, such as `drafts of dtask_…`; becomes the key's name."""
+    ttl_seconds: _builtins.int
+    """60 to 604800 (a week)."""
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        ttl_seconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project_id", b"project_id", "purpose", b"purpose", "ttl_seconds", b"ttl_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MintTaskKeyRequest: _TypeAlias = MintTaskKeyRequest  # noqa: Y015
+
+@_typing.final
+class MintTaskKeyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    GATEWAY_URL_FIELD_NUMBER: _builtins.int
+    secret: _builtins.str
+    """Shown this once."""
+    key_id: _builtins.str
+    gateway_url: _builtins.str
+    """Base URL of the gateway, without `/v1`."""
+    def __init__(
+        self,
+        *,
+        secret: _builtins.str = ...,
+        key_id: _builtins.str = ...,
+        gateway_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway_url", b"gateway_url", "key_id", b"key_id", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MintTaskKeyResponse: _TypeAlias = MintTaskKeyResponse  # noqa: Y015
+
+@_typing.final
 class GetUserRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -115,6 +115,11 @@ class AccountServiceStub:
                 request_serializer=argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.FindKeyRequest.SerializeToString,
                 response_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.FindKeyResponse.FromString,
                 _registered_method=True)
+        self.MintTaskKey = channel.unary_unary(
+                '/argosy.api.registry.v1.AccountService/MintTaskKey',
+                request_serializer=argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.MintTaskKeyRequest.SerializeToString,
+                response_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.MintTaskKeyResponse.FromString,
+                _registered_method=True)
 
 
 class AccountServiceServicer:
@@ -218,6 +223,14 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MintTaskKey(self, request, context):
+        """A short-lived key of a project for work that a service does on its behalf: the work calls the
+        gateway as any client does, and what it uses is the project's use.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccountServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -300,6 +313,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.FindKey,
                     request_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.FindKeyRequest.FromString,
                     response_serializer=argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.FindKeyResponse.SerializeToString,
+            ),
+            'MintTaskKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.MintTaskKey,
+                    request_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.MintTaskKeyRequest.FromString,
+                    response_serializer=argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.MintTaskKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -735,6 +753,33 @@ class AccountService:
             '/argosy.api.registry.v1.AccountService/FindKey',
             argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.FindKeyRequest.SerializeToString,
             argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.FindKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MintTaskKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argosy.api.registry.v1.AccountService/MintTaskKey',
+            argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.MintTaskKeyRequest.SerializeToString,
+            argosy_dot_api_dot_registry_dot_v1_dot_accounts__pb2.MintTaskKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,10 @@ class AccountServiceStub:
     DeleteKey: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.DeleteKeyRequest, _accounts_pb2.DeleteKeyResponse]
     FindKey: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.FindKeyRequest, _accounts_pb2.FindKeyResponse]
     """A key by its digest, so that one that was made a moment ago works on every gateway."""
+    MintTaskKey: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.MintTaskKeyRequest, _accounts_pb2.MintTaskKeyResponse]
+    """A short-lived key of a project for work that a service does on its behalf: the work calls the
+    gateway as any client does, and what it uses is the project's use.
+    """
 
 @_typing.type_check_only
 class AccountServiceAsyncStub(AccountServiceStub):
@@ -73,6 +77,10 @@ class AccountServiceAsyncStub(AccountServiceStub):
     DeleteKey: _aio.UnaryUnaryMultiCallable[_accounts_pb2.DeleteKeyRequest, _accounts_pb2.DeleteKeyResponse]  # type: ignore[assignment]
     FindKey: _aio.UnaryUnaryMultiCallable[_accounts_pb2.FindKeyRequest, _accounts_pb2.FindKeyResponse]  # type: ignore[assignment]
     """A key by its digest, so that one that was made a moment ago works on every gateway."""
+    MintTaskKey: _aio.UnaryUnaryMultiCallable[_accounts_pb2.MintTaskKeyRequest, _accounts_pb2.MintTaskKeyResponse]  # type: ignore[assignment]
+    """A short-lived key of a project for work that a service does on its behalf: the work calls the
+    gateway as any client does, and what it uses is the project's use.
+    """
 
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     """Projects, service accounts and keys: who may come in."""
@@ -189,6 +197,16 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.FindKeyResponse, _abc.Awaitable[_accounts_pb2.FindKeyResponse]]:
         """A key by its digest, so that one that was made a moment ago works on every gateway."""
+
+    @_abc_1.abstractmethod
+    def MintTaskKey(
+        self,
+        request: _accounts_pb2.MintTaskKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_accounts_pb2.MintTaskKeyResponse, _abc.Awaitable[_accounts_pb2.MintTaskKeyResponse]]:
+        """A short-lived key of a project for work that a service does on its behalf: the work calls the
+        gateway as any client does, and what it uses is the project's use.
+        """
 
 def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

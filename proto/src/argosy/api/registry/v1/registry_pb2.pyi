@@ -908,6 +908,7 @@ class File(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     project_id: _builtins.str
     filename: _builtins.str
@@ -918,6 +919,8 @@ class File(_message.Message):
     sha256: _builtins.str
     rows: _builtins.int
     """Lines of a JSONL file that hold a record."""
+    kind: _builtins.str
+    """What kind of records a fine-tune file holds, one of argosy.api.records.KINDS; empty for others."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -935,10 +938,11 @@ class File(_message.Message):
         status: _builtins.str = ...,
         sha256: _builtins.str = ...,
         rows: _builtins.int = ...,
+        kind: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "created_at", b"created_at", "expires_at", b"expires_at", "filename", b"filename", "id", b"id", "project_id", b"project_id", "purpose", b"purpose", "rows", b"rows", "sha256", b"sha256", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "created_at", b"created_at", "expires_at", b"expires_at", "filename", b"filename", "id", b"id", "kind", b"kind", "project_id", b"project_id", "purpose", b"purpose", "rows", b"rows", "sha256", b"sha256", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -63,6 +63,8 @@ class File:
     sha256: str
     rows: int
     blob: str
+    # What records a fine-tune file holds (`argosy.api.records.KINDS`); empty for others.
+    kind: str = ""
 
 
 def parse_purpose(value: str, *, by_service: bool) -> Purpose:

@@ -20,6 +20,8 @@ _MADE_SUFFIX: Final = 4
 # A minute to ten years.
 MIN_EXPIRY_SECONDS: Final = 60
 MAX_EXPIRY_SECONDS: Final = 10 * 366 * 86_400
+# The longest that work on a project's behalf may take with one key: a week.
+MAX_TASK_SECONDS: Final = 7 * 86_400
 
 
 class Origin(StrEnum):
@@ -27,6 +29,8 @@ class Origin(StrEnum):
 
     CATALOG = "catalog"
     API = "api"
+    # Made by a service for work of its own; lists do not show it.
+    TASK = "task"
 
 
 class AdminRole(StrEnum):

@@ -43,6 +43,11 @@ class FileJudge:
         self.bytes = 0
         self.rows = 0
 
+    @property
+    def kind(self) -> str:
+        """The kind of the records, once they have been seen; empty where content is free."""
+        return "" if self._records is None else self._records.kind
+
     def feed(self, chunk: bytes) -> None:
         """Judge the next bytes; raises InvalidRequest or TooLarge."""
         self.bytes += len(chunk)

@@ -1,7 +1,8 @@
 """One line of a JSONL file, judged by what the file is for.
 
-Formats: OpenAI's chat, preference and reinforcement records (purpose fine-tune), batch requests
-(batch) and eval items (evals). A judge keeps what it must compare between lines and nothing else.
+Formats: tuning records of each kind (purpose fine-tune; OpenAI's chat, preference and reinforcement
+records are three of them), batch requests (batch) and eval items (evals). A judge keeps what it
+must compare between lines and nothing else.
 """
 
 from __future__ import annotations
@@ -9,18 +10,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final, Protocol
 
+from argosy.api.records import DIALOGUE, PROMPTS
 from argosy.registry.domain.files import Purpose
-from argosy.registry.intake.messages import judge_messages, judge_tools
 from argosy.registry.intake.problems import Problem
-from argosy.registry.intake.shapes import (
-    at,
-    name,
-    non_empty_list,
-    obj,
-    one_of,
-    only_keys,
-    required,
-)
+from argosy.registry.intake.shapes import name, obj, one_of, only_keys, required
+from argosy.registry.intake.tuning_records import judge, kind_of
 
 # OpenAI's limit of requests in one batch; it also bounds what BatchRecords remembers.
 MAX_BATCH_ROWS: Final = 50_000
@@ -30,7 +24,6 @@ _BATCH_URLS: Final = (
     "/v1/embeddings",
     "/v1/responses",
 )
-_CHAT_KEYS: Final = frozenset({"messages", "tools", "functions", "parallel_tool_calls"})
 _CUSTOM_ID_LIMIT: Final = 512
 
 
@@ -38,6 +31,8 @@ class RecordJudge(Protocol):
     """Judges the records of one file, in order."""
 
     max_rows: int | None
+    # The records' kind as far as it is known, where they have one; empty otherwise.
+    kind: str
 
     def judge(self, record: dict[str, Any]) -> None:
         """Raise Problem if `record` is not one of this file's kind."""
@@ -45,62 +40,33 @@ class RecordJudge(Protocol):
 
 
 class TuningRecords:
-    """Records of a training or validation file: all preferences, or none."""
+    """Records of a training or validation file, all of one kind: that of the first."""
 
     max_rows: int | None = None
 
     def __init__(self) -> None:
-        self._preference: bool | None = None
+        self.kind = ""
 
     def judge(self, record: dict[str, Any]) -> None:
-        preference = "preferred_output" in record or "non_preferred_output" in record
-        if self._preference is None:
-            self._preference = preference
-        elif self._preference != preference:
-            raise Problem(
-                "", "chat and preference records in one file; put each format in its own file"
+        kind = kind_of(record)
+        if self.kind and kind != self.kind:
+            missing = (
+                ": has no assistant message" if (self.kind, kind) == (DIALOGUE, PROMPTS) else ""
             )
-        if preference:
-            _judge_preference(record)
-        else:
-            _judge_chat(record)
-
-
-def _judge_chat(record: dict[str, Any]) -> None:
-    talk = judge_messages(required(record, "messages", "the record"), "messages")
-    judge_tools(record)
-    if talk.learnable:
-        return
-    if talk.answers:
-        if talk.last_role == "assistant":
-            raise Problem("messages", "every assistant message has weight 0: nothing to learn")
-        return
-    # Without an answer it can only be a reinforcement record, whose further keys feed the grader.
-    if record.keys() <= _CHAT_KEYS:
-        raise Problem("messages", "has no assistant message: nothing to learn from")
-
-
-def _judge_preference(record: dict[str, Any]) -> None:
-    only_keys(record, {"input", "preferred_output", "non_preferred_output"}, "the record")
-    given = obj(required(record, "input", "the record"), "input")
-    only_keys(given, _CHAT_KEYS, "input")
-    talk = judge_messages(required(given, "messages", "input"), "input.messages")
-    judge_tools(given)
-    if talk.last_role == "assistant":
-        raise Problem("input.messages", "must not end with an assistant message")
-    for key in ("preferred_output", "non_preferred_output"):
-        answers = non_empty_list(required(record, key, "the record"), key)
-        for index, answer in enumerate(answers):
-            role = obj(answer, at(key, index)).get("role")
-            one_of(role, ("assistant", "tool"), at(at(key, index), "role"))
-        if judge_messages(answers, key).last_role != "assistant":
-            raise Problem(key, "must end with an assistant message")
+            raise Problem(
+                "",
+                f"a record of kind {kind} in a file of kind {self.kind}{missing}; put each kind in "
+                "its own file",
+            )
+        judge(record, kind)
+        self.kind = kind
 
 
 class BatchRecords:
     """Requests of a batch file; each `custom_id` once."""
 
     max_rows: int | None = MAX_BATCH_ROWS
+    kind = ""
 
     def __init__(self) -> None:
         # 8 bytes a request: a chance of one in 10^10 to refuse a good file of the largest size.
@@ -124,6 +90,7 @@ class EvalRecords:
     """Items of an eval's data source."""
 
     max_rows: int | None = None
+    kind = ""
 
     def judge(self, record: dict[str, Any]) -> None:
         only_keys(record, {"item", "sample"}, "the record")

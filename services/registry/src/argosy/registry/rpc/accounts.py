@@ -6,6 +6,7 @@ from typing import Any
 
 from argosy.api.registry.v1 import accounts_pb2 as pb
 from argosy.api.registry.v1 import accounts_pb2_grpc
+from argosy.kit.errors import Unavailable
 from argosy.registry.domain.limits import Priority
 from argosy.registry.rpc import accounts_translate as to
 from argosy.registry.rpc import translate
@@ -17,10 +18,18 @@ from argosy.registry.usecases.accounts_keys import Keys, NewKey
 class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
     """Translates between `AccountService` and the use cases."""
 
-    def __init__(self, projects: Projects, service_accounts: ServiceAccounts, keys: Keys) -> None:
+    def __init__(
+        self,
+        projects: Projects,
+        service_accounts: ServiceAccounts,
+        keys: Keys,
+        *,
+        gateway_url: str,
+    ) -> None:
         self._projects = projects
         self._service_accounts = service_accounts
         self._keys = keys
+        self._gateway_url = gateway_url
 
     async def CreateProject(  # noqa: N802
         self, request: pb.CreateProjectRequest, context: Any
@@ -182,6 +191,20 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
         with edge():
             await self._keys.delete(to.actor(request.actor), request.project_id, request.key_id)
         return pb.DeleteKeyResponse()
+
+    async def MintTaskKey(  # noqa: N802
+        self, request: pb.MintTaskKeyRequest, context: Any
+    ) -> pb.MintTaskKeyResponse:
+        if not self._gateway_url:
+            raise Unavailable(
+                "The registry does not know the gateway's address: set ARGOSY_GATEWAY_URL.",
+                code="gateway_unknown",
+            )
+        with edge():
+            made = await self._keys.mint(request.project_id, request.purpose, request.ttl_seconds)
+        return pb.MintTaskKeyResponse(
+            secret=made.secret, key_id=made.record.key.id, gateway_url=self._gateway_url
+        )
 
     async def FindKey(self, request: pb.FindKeyRequest, context: Any) -> pb.FindKeyResponse:  # noqa: N802
         with edge():

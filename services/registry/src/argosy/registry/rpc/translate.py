@@ -251,6 +251,7 @@ def file(file: File) -> pb.File:
         status="processed",
         sha256=file.sha256,
         rows=file.rows,
+        kind=file.kind,
     )
     if file.expires_at is not None:
         message.expires_at.CopyFrom(timestamp(file.expires_at))

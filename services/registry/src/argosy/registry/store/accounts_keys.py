@@ -165,7 +165,11 @@ async def page(
 ) -> tuple[list[KeyRecord], bool] | None:
     """Return a page of a project's keys, or of the admin API's; None if `after` is unknown."""
     found = await accounts_pages.page(
-        connection, _records(project_id), api_key.c.seq, api_key.c.id, wanted
+        connection,
+        _records(project_id).where(api_key.c.origin != Origin.TASK.value),
+        api_key.c.seq,
+        api_key.c.id,
+        wanted,
     )
     return None if found is None else ([_record(r) for r in found[0]], found[1])
 

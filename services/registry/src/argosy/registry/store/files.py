@@ -28,6 +28,7 @@ async def add(connection: AsyncConnection, value: File) -> bool:
             blob=value.blob,
             created_at=value.created_at,
             expires_at=value.expires_at,
+            kind=value.kind,
         )
         .on_conflict_do_nothing(index_elements=[file.c.id])
         .returning(file.c.id)
@@ -119,4 +120,5 @@ def _file(row: sa.Row[tuple[object, ...]]) -> File:
         sha256=row.sha256,
         rows=row.rows,
         blob=row.blob,
+        kind=row.kind,
     )

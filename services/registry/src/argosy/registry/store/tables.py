@@ -158,6 +158,7 @@ file: Final = sa.Table(
     sa.Column("blob", sa.Text, nullable=False, unique=True),
     sa.Column("created_at", _TIME, nullable=False),
     sa.Column("expires_at", _TIME),
+    sa.Column("kind", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_file_project_id_seq", "project_id", "seq"),
     sa.Index(
         "ix_file_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")

@@ -9,7 +9,16 @@ from argosy.kit.errors import Conflict, InvalidRequest, NotFound
 from argosy.registry.domain.accounts import check_limits, check_name
 from argosy.registry.domain.accounts_audit import Actor, AuditType
 from argosy.registry.domain.catalog import EntryKind, Project
-from argosy.registry.domain.keys import AdminRole, Key, Origin, digest, expiry, public_ends
+from argosy.registry.domain.keys import (
+    MAX_TASK_SECONDS,
+    MIN_EXPIRY_SECONDS,
+    AdminRole,
+    Key,
+    Origin,
+    digest,
+    expiry,
+    public_ends,
+)
 from argosy.registry.domain.limits import NO_LIMITS, Limits, Priority
 from argosy.registry.store import (
     accounts,
@@ -46,6 +55,7 @@ class NewKey:
     expires_in_seconds: int = 0
     limits: Limits = NO_LIMITS
     priority: Priority = Priority.DEFAULT
+    origin: Origin = Origin.API
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ class Keys:
                 user_id=user_id,
                 service_account_id=asked.service_account_id,
                 expires_at=expiry(work.now, asked.expires_in_seconds),
-                origin=Origin.API,
+                origin=asked.origin,
                 limits=check_limits(asked.limits),
                 priority=asked.priority,
             )
@@ -93,6 +103,27 @@ class Keys:
             record = await accounts_keys.find(work.connection, asked.project_id, key.id)
             projects = await _served(work.connection, asked.project_id)
         return MadeKey(known(record, "API key", key.id), secret, *projects)
+
+    async def mint(self, project_id: str, purpose: str, ttl_seconds: int) -> MadeKey:
+        """Make a short-lived key for work on the project's behalf; raises NotFound, RuleBroken.
+
+        Its requests come after those of people, and nobody need delete it: it ends by itself.
+        """
+        if not MIN_EXPIRY_SECONDS <= ttl_seconds <= MAX_TASK_SECONDS:
+            raise InvalidRequest(
+                f"ttl_seconds must be between {MIN_EXPIRY_SECONDS} and {MAX_TASK_SECONDS}.",
+                param="ttl_seconds",
+            )
+        return await self.create(
+            Actor(""),
+            NewKey(
+                project_id=project_id,
+                name=purpose,
+                expires_in_seconds=ttl_seconds,
+                priority=Priority.BATCH,
+                origin=Origin.TASK,
+            ),
+        )
 
     async def get(self, project_id: str, key_id: str) -> KeyRecord:
         """Return a key of the project, or of the admin API; raises NotFound."""

@@ -15,6 +15,7 @@ from argosy.kit.clock import Clock
 from argosy.kit.db import Database
 from argosy.kit.outbox import Outbox, prune_inbox
 from argosy.registry.blobs.contract import AdapterStore, BlobStore
+from argosy.registry.datasets.store import versions
 from argosy.registry.metrics import Metrics
 from argosy.registry.store import adapters, files
 from argosy.registry.store.failures import DATABASE_ERRORS
@@ -89,7 +90,9 @@ class Sweep:
 
     async def _known_blobs(self, names: list[str]) -> set[str]:
         async with self._database.begin() as connection:
-            return await files.known_blobs(connection, names)
+            return await files.known_blobs(connection, names) | await versions.known_blobs(
+                connection, names
+            )
 
     async def _known_folders(self, names: list[str]) -> set[str]:
         async with self._database.begin() as connection:

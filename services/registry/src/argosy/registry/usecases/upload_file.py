@@ -97,7 +97,7 @@ class UploadFile:
             rows = await asyncio.to_thread(judge.finish)
             sealed = await blob.commit()
         failpoint("registry.file.before_row")
-        return await self._record(_complete(draft, sealed, rows))
+        return await self._record(_complete(draft, sealed, rows, judge.kind))
 
     def _draft(self, upload: Upload) -> File:
         now = self._clock.now()
@@ -141,5 +141,7 @@ class UploadFile:
         return first, "repeated"
 
 
-def _complete(draft: File, sealed: Sealed, rows: int) -> File:
-    return replace(draft, bytes=sealed.bytes, sha256=sealed.sha256, rows=rows, blob=sealed.name)
+def _complete(draft: File, sealed: Sealed, rows: int, kind: str) -> File:
+    return replace(
+        draft, bytes=sealed.bytes, sha256=sealed.sha256, rows=rows, blob=sealed.name, kind=kind
+    )

@@ -1,0 +1,1 @@
+"""What the API can ask of data sets, step by step."""

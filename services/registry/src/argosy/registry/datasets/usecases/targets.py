@@ -1,0 +1,31 @@
+"""What a task works on: that it is there, the project's, and in a state for this work.
+
+Asked when the task is made; the child asks again when it lands its result.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from argosy.registry.datasets import parameters as p
+from argosy.registry.datasets.tasks import Task
+from argosy.registry.datasets.usecases.shelf import dataset_in, unknown, version_in
+from argosy.registry.store import files
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+async def check(
+    connection: AsyncConnection, task: Task, asked: p.Parameters, now: datetime
+) -> None:
+    """Raise NotFound, PermissionDenied or Conflict if the task cannot be done."""
+    if isinstance(asked, p.Import):
+        await dataset_in(connection, task.project_id, task.dataset_id, change=True)
+        if asked.version_id is not None:
+            await version_in(
+                connection, task.project_id, asked.version_id, task.dataset_id, change=True
+            )
+        file_id = asked.source.file_id
+        if file_id is not None:
+            found = await files.find(connection, task.project_id, file_id, now)
+            if found is None:
+                raise unknown("File object", file_id, param="source.file_id")
