@@ -1,0 +1,1 @@
+"""Operators that change texts and keep what they mean."""

@@ -1,0 +1,1 @@
+"""Operators that keep one of several records that are alike."""

@@ -1,0 +1,1 @@
+"""Operators that drop records by a number of their text."""
