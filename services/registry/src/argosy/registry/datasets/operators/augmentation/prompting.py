@@ -31,14 +31,6 @@ _SYSTEM: Final = (
     "other situations, names, numbers and wordings, of the same kind and of the same length. Every "
     "answer must be right and complete. Reply with JSON objects only, one a line, and nothing else."
 )
-_REQUEST: Final = 5
-
-_SYSTEM: Final = (
-    "You write examples for teaching an assistant. You are shown some examples as JSON objects, "
-    "one a line. Write new ones in the same form and in the same language, about other things: "
-    "other situations, names, numbers and wordings, of the same kind and of the same length. Every "
-    "answer must be right and complete. Reply with JSON objects only, one a line, and nothing else."
-)
 _REQUEST: Final = "Examples:\n{examples}\n\nWrite {count} new ones."
 _DECODER: Final = json.JSONDecoder()
 
