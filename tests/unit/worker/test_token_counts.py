@@ -11,16 +11,26 @@ from argosy.registry.measuring.token_counter import TokenCounter
 
 pytestmark = pytest.mark.ml
 
-# Prints the length of each record as the child sees it.
+# Prints the length of each record's longest sequence, as the child sees it.
 CHILD = """
 import json, sys
-from pathlib import Path
 from transformers import AutoTokenizer
-from argosy.trainer.worker.conversations import read_conversations
-from argosy.trainer.worker.tokens import Tokenization
-tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
-tokenization = Tokenization(tokenizer, 1 << 20)
-print(json.dumps([len(tokenization.record(c).ids) for c in read_conversations(Path(sys.argv[2]))]))
+from argosy.trainer.worker.data import forms
+from argosy.trainer.worker.data.tokens import Tokenization
+words = Tokenization(AutoTokenizer.from_pretrained(sys.argv[1]))
+ways = {
+    "dialogue": (forms.dialogue, words.record),
+    "preference": (forms.comparisons("preference"), words.pair),
+    "ranked": (forms.comparisons("ranked"), words.pair),
+    "unpaired": (forms.verdicts("unpaired"), words.judged),
+    "prompts": (forms.tasks("prompts"), words.prompt),
+    "text": (forms.text, words.text),
+}
+lengths = []
+for number, (kind, record) in enumerate(json.load(open(sys.argv[2]))):
+    read, tokenize = ways[kind]
+    lengths.append(max(len(tokenize(form)) for form in read(number, record)))
+print(json.dumps(lengths))
 """
 
 
@@ -57,11 +67,29 @@ RECORDS = (
 )
 
 
+ASKED = [{"role": "user", "content": "Which one?"}]
+OTHERS = (
+    (
+        "preference",
+        {
+            "input": {"messages": ASKED},
+            "preferred_output": [{"role": "assistant", "content": "The first, 第一个。"}],
+            "non_preferred_output": [{"role": "assistant", "content": "No idea at all, sorry."}],
+        },
+    ),
+    ("ranked", {"messages": ASKED, "responses": ["the longest of all", "b", "c c"]}),
+    ("unpaired", {"messages": ASKED, "completion": "This one.", "label": False}),
+    ("prompts", {"messages": ASKED, "reference": "x"}),
+    ("text", {"text": "Es war einmal. 从前有座山。\n"}),
+)
+
+
 def test_d20_counts_equal_the_childs_on_the_packaged_model(
     ml_python: str, tiny_model: Path, tmp_path: Path
 ) -> None:
-    data = tmp_path / "train.jsonl"
-    data.write_text("".join(json.dumps(record) + "\n" for record in RECORDS), "utf-8")
+    rows = [*(("dialogue", record) for record in RECORDS), *OTHERS]
+    data = tmp_path / "rows.json"
+    data.write_text(json.dumps(rows), "utf-8")
     packaged = Path(ml_python).parents[1] / "share/argosy/models/smollm2-135m-instruct"
     for folder in (packaged, tiny_model):
         done = subprocess.run(
@@ -71,5 +99,6 @@ def test_d20_counts_equal_the_childs_on_the_packaged_model(
             timeout=120,
         )
         counter = TokenCounter.open(folder)
-        counted = [measured.longest for measured in counter.lengths(enumerate(RECORDS, start=1))]
+        numbered = enumerate((record for _, record in rows), start=1)
+        counted = [measured.longest for measured in counter.lengths(numbered)]
         assert counted == json.loads(done.stdout)
