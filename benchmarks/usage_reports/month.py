@@ -53,9 +53,15 @@ _STEPS: Final = (
     " FROM usage_minute GROUP BY 1, 2 ORDER BY 1",
     "INSERT INTO usage_day SELECT date_trunc('day', bucket), line, {again}"
     " FROM usage_hour GROUP BY 1, 2 ORDER BY 1",
-    "INSERT INTO model_price SELECT 'model-' || m, date '2026-01-01', 100000, 50000, 400000, 0"
-    " FROM generate_series(0, 2) m",
-    "INSERT INTO model_price VALUES ('model-0', '2026-09-15', 200000, 50000, 500000, 0)",
+    "INSERT INTO cost_line (project_id, key_id, user_id, model, base, pool, operation)"
+    " SELECT DISTINCT project_id, key_id, user_id, model, base, pool, operation FROM usage_line",
+    "INSERT INTO cost_day SELECT s.bucket, c.id, sum(input_tokens), sum(cached_input_tokens),"
+    " sum(output_tokens), sum(training_tokens) FROM usage_day s JOIN usage_line l ON l.id = s.line"
+    " JOIN cost_line c USING (project_id, key_id, user_id, model, base, pool, operation)"
+    " GROUP BY s.bucket, c.id ORDER BY s.bucket",
+    "INSERT INTO model_price SELECT 'model-' || m, date '2026-01-01', 100000, 50000, 400000, 0,"
+    " 100000, 0 FROM generate_series(0, 2) m",
+    "INSERT INTO model_price VALUES ('model-0', '2026-09-15', 200000, 50000, 500000, 0, 200000, 0)",
     "INSERT INTO pool_price VALUES ('metal', '2026-01-01', 2500000, 1000, 100, 4000, 1000)",
 )
 

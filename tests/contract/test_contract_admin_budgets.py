@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai.types.admin.organization import (
@@ -184,6 +185,22 @@ def test_limits_of_projects_and_keys_ride_under_argosy(
     renamed: Any = projects.update(project.id, name="Purse 2")
     assert renamed.argosy == changed.argosy
     wait_until(lambda: 429 in [chat(fleet, key) for _ in range(3)], 10, "the limit to hold")
+    with fleet.http(key=key) as client:
+        # What the embedder answers counts as what engines answer does.
+        refused = client.post("/v1/embeddings", json={"model": EMBEDDING, "input": "ahoy"})
+        assert refused.status_code == 429
+        assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+        assert int(refused.headers["retry-after"]) >= 1
+        projects.update(
+            project.id, extra_body={"argosy": {"limits": {"requests_per_minute": 1000}}}
+        )
+        answer = wait_until(
+            lambda: told(client.post("/v1/embeddings", json={"model": EMBEDDING, "input": "ahoy"})),
+            10,
+            "the higher limit",
+        )
+        assert answer["x-ratelimit-limit-requests"] == "1000"
+        assert 0 < int(answer["x-ratelimit-remaining-requests"]) < 1000
     projects.update(project.id, extra_body={"argosy": {"limits": {}}})
     wait_until(lambda: chat(fleet, key) == 200, 10, "the limit to end")
 
@@ -197,3 +214,8 @@ def test_limits_of_projects_and_keys_ride_under_argosy(
         assert answer.json()["argosy"] == made["argosy"] | {"priority": "high"}
         wrong = client.post(path, json={"name": "x", "argosy": {"limits": {"micros": 1}}})
         assert wrong.json()["error"]["param"] == "argosy.limits.micros"
+
+
+def told(answer: httpx.Response) -> dict[str, str]:
+    """Return the headers of an answer that was not refused."""
+    return dict(answer.headers) if answer.status_code == 200 else {}

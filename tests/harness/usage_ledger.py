@@ -17,6 +17,7 @@ BEGIN = datetime(2026, 2, 27, 13, 37, 11, tzinfo=UTC)
 PROJECTS = ("proj_a", "proj_b", "proj_c")
 USERS = ("user_a", "user_b", "")
 MODELS = ("base-one", "base-two", "ft:base-one:org::abcd1234", "gone")
+_WITHOUT_OUTPUT = {"embedding", "training", "file_search"}
 SHOWN = (
     "requests", "estimated_requests", "input_tokens", "cached_input_tokens", "output_tokens",
 )  # fmt: skip
@@ -28,10 +29,10 @@ def random_uses(rng: random.Random, count: int, days: float) -> list[Usage]:
 
 
 def _use(rng: random.Random, number: int, days: float) -> Usage:
-    operation = rng.choice(("chat", "chat", "completion", "embedding", "training"))
+    operation = rng.choice(("chat", "chat", "completion", "embedding", "training", "file_search"))
     refused = rng.random() < 1 / 6
     read = 0 if refused else rng.randrange(1, 3000)
-    wrote = 0 if refused or operation in {"embedding", "training"} else rng.randrange(500)
+    wrote = 0 if refused or operation in _WITHOUT_OUTPUT else rng.randrange(500)
     return Usage(
         id=f"evt_{number}",
         occurred_at=BEGIN + timedelta(seconds=rng.randrange(int(days * 86_400))),

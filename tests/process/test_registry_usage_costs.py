@@ -34,10 +34,10 @@ DAYS = 4
 FIRST = BEGIN.date()
 DAY = timedelta(days=1)
 PRICES = (
-    ModelPrice("base-one", FIRST, 150_000, 75_000, 600_001, 3_000_000),
-    ModelPrice("base-one", FIRST + 2 * DAY, 300_000, 33_333, 900_000, 1),
-    ModelPrice("ft:base-one:org::abcd1234", FIRST + DAY, 7, 7, 7, 7),
-    ModelPrice("*", FIRST + 3 * DAY, 1_000_000, 1_000_000, 1_000_000, 0),
+    ModelPrice("base-one", FIRST, 150_000, 75_000, 600_001, 3_000_000, 20_003, 4_000_001),
+    ModelPrice("base-one", FIRST + 2 * DAY, 300_000, 33_333, 900_000, 1, 31_000, 5),
+    ModelPrice("ft:base-one:org::abcd1234", FIRST + DAY, 7, 7, 7, 7, 8, 9),
+    ModelPrice("*", FIRST + 3 * DAY, 1_000_000, 1_000_000, 1_000_000, 0, 500_000, 4_000_000),
 )
 # The catalogue that `places` makes: base-two is served by `metal`, and tuned models' base is known.
 METAL = PoolPrice("metal", FIRST + DAY, 2_500_000, 1000, 100, 4000, 1000)
@@ -92,15 +92,16 @@ def total(buckets: Sequence[Bucket[Cost]]) -> int:
 
 
 def kinds(use: Usage) -> dict[str, int]:
+    reading = {"embedding": "embedding", "file_search": "retrieval"}
     return {
-        "input": use.input_tokens - use.cached_input_tokens,
+        reading.get(use.operation, "input"): use.input_tokens - use.cached_input_tokens,
         "cached_input": use.cached_input_tokens,
         "output": use.output_tokens,
         "training": use.training_tokens,
     }
 
 
-Line = tuple[date, str, tuple[str, str, str, str], tuple[str, str, bool]]
+Line = tuple[date, str, tuple[str, str, str, str], str]
 
 
 def token_costs(uses: Sequence[Usage]) -> dict[tuple[str, ...], int]:
@@ -108,9 +109,8 @@ def token_costs(uses: Sequence[Usage]) -> dict[tuple[str, ...], int]:
     lines: dict[Line, int] = defaultdict(int)
     for use in uses:
         who = use.project_id, use.key_id, use.user_id, use.model
-        how = use.operation, use.outcome, use.batch
         for kind, tokens in kinds(use).items():
-            lines[use.occurred_at.date(), kind, who, how] += tokens
+            lines[use.occurred_at.date(), kind, who, use.operation] += tokens
     found: dict[tuple[str, ...], int] = defaultdict(int)
     for (day, kind, (project, _, _, model), _), tokens in lines.items():
         price = price_on(PRICES, day, (model, BASES.get(model, model), "*"))
@@ -194,7 +194,9 @@ async def test_hardware_is_spread_over_what_it_served(database: Database) -> Non
             if use.model == "base-two" and use.operation != "training":
                 tokens = kinds(use)
                 work[use.project_id] += (use.occurred_at.date() == day) * (
-                    1000 * tokens["input"] + 100 * tokens["cached_input"] + 4000 * tokens["output"]
+                    1000 * (use.input_tokens - use.cached_input_tokens)
+                    + 100 * tokens["cached_input"]
+                    + 4000 * tokens["output"]
                 )
         if day < METAL.valid_from:
             assert not shares

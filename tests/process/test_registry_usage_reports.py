@@ -154,9 +154,15 @@ async def test_a_page_with_too_many_results_ends_early(
     question = Kind.COMPLETIONS, asked, Filter(), [Field.MODEL, Field.KEY]
     whole = await every_page(reports, *question)
     assert len((await reports.used(*question))[0]) == len(whole) > 2
-    monkeypatch.setattr(usage_reports, "MOST_RESULTS", 20)
+    monkeypatch.setattr(usage_reports, "PAGE_RESULTS", 20)
     buckets, page = await reports.used(*question)
     assert 0 < len(buckets) < len(whole)
+    assert page
+    assert await every_page(reports, *question) == whole
+    # A bucket that is more than a page has one of its own, up to what an answer may hold.
+    monkeypatch.setattr(usage_reports, "PAGE_RESULTS", 2)
+    buckets, page = await reports.used(*question)
+    assert len(buckets) == 1
     assert page
     assert await every_page(reports, *question) == whole
     monkeypatch.setattr(usage_reports, "MOST_RESULTS", 3)

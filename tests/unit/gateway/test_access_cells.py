@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from argosy.gateway.access import windows
+from argosy.gateway.access import cells_file, windows
 from argosy.gateway.access.cells import Cells, Row, under_way
 from argosy.gateway.access.cells_file import CHANGES, CellsInUse
 from argosy.kit.clock import ManualClock
@@ -189,3 +190,52 @@ def test_a_full_disk_is_an_error_and_no_signal(path: Path) -> None:
         signal.signal(signal.SIGXFSZ, before)
     assert count(cells, "key b") == 1
     cells.close()
+
+
+def test_the_days_counts_outlive_a_restart_of_the_machine(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    monkeypatch.setattr(cells_file, "_boot", lambda: 1)
+    one, other = Cells(clock, path), Cells(clock, path)
+    day = one.day(clock.monotonic())
+    for each, tokens in ((one, 300), (other, 40)):
+        row = bound(each, "project a")
+        windows.add_in_day(row.words, row.row, day, tokens, 2 * tokens)
+        windows.add(row.words, row.row + windows.REQUESTS, 5, 1)
+        row.words[row.row + windows.UNDER_WAY] += 1
+    idle = bound(one, "project b")
+    windows.add_in_day(idle.words, idle.row, day - 1, 7, 7)
+    for each in (one, other):
+        each.close()
+
+    def used(cells: Cells, name: str, clock: ManualClock) -> tuple[int, int]:
+        rows = bound(cells, name).rows
+        today = cells.day(clock.monotonic())
+        fields = windows.DAY_TOKENS, windows.DAY_COST
+        return tuple(windows.used_in_day(rows, field, today) for field in fields)  # type: ignore[return-value]
+
+    # Monotonic time begins anew, and the wall clock has gone on.
+    monkeypatch.setattr(cells_file, "_boot", lambda: 2)
+    later = ManualClock(clock.now() + timedelta(hours=1))
+    after, beside = Cells(later, path), Cells(later, path)
+    try:
+        assert used(after, "project a", later) == (340, 680)
+        assert used(beside, "project a", later) == (340, 680)
+        row = bound(beside, "project a")
+        assert under_way(row) == 0
+        assert windows.used(row.rows, windows.REQUESTS, 5) == 0
+        windows.add_in_day(row.words, row.row, after.day(0), 1, 1)
+        assert used(after, "project a", later) == (341, 681)
+        assert used(after, "project b", later) == (0, 0), "yesterday's"
+    finally:
+        after.close()
+        beside.close()
+    # The next day nothing of it is left.
+    monkeypatch.setattr(cells_file, "_boot", lambda: 3)
+    tomorrow = ManualClock(clock.now() + timedelta(days=1))
+    third = Cells(tomorrow, path)
+    try:
+        assert used(third, "project a", tomorrow) == (0, 0)
+    finally:
+        third.close()

@@ -22,7 +22,9 @@ import pytest
 from argosy.api.embedder.v1 import embedder_pb2, embedder_pb2_grpc
 from argosy.api.registry.v1 import registry_pb2, registry_pb2_grpc
 from argosy.api.trainer.v1 import trainer_pb2, trainer_pb2_grpc
+from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.access.limits import Limits
 from argosy.gateway.access.tokens import AccessTokens
 from argosy.gateway.catalog import Catalog
 from argosy.gateway.http.admin.making_keys import KeyDesk
@@ -348,6 +350,9 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
                 body_reader=BodyReader(limit=MAX_BODY_BYTES, timeout=1.0),
                 clock=SystemClock(),
                 embedding=EmbeddingClient(channel, timeout=5),
+                limits=Limits(
+                    Cells(SystemClock()), no_price, clock=SystemClock(), metrics=CollectorRegistry()
+                ),
                 explainer=NoEngines(),
                 files=FilesClient(channel),
                 key_desk=KeyDesk(accounts, lookup, Catalog()),
@@ -363,6 +368,10 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
             metrics,
         )
         yield Fleet(app, files, catalog, tuning, models, metrics, server, usage)
+
+
+def no_price(model: registry_pb2.Model) -> None:
+    """Nothing has a price here."""
 
 
 @pytest.fixture

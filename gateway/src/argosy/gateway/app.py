@@ -84,6 +84,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
             embedding=EmbeddingClient(embedder, timeout=settings.embed_timeout_seconds),
             explainer=plane.dispatcher,
             files=FilesClient(registry),
+            limits=plane.rates,
             key_desk=KeyDesk(accounts, key_lookup, catalog),
             models=models,
             record_usage=meter.record,

@@ -39,7 +39,7 @@ class TrafficSettings(ServiceSettings):
     limits_file: Path | None = Field(
         default=None,
         description="File in which the gateways of one machine count together what keys and "
-        "projects use; unset, each counts alone. Best in memory, as /dev/shm/argosy-limits.",
+        "projects use; unset, each counts alone. On a disk, a day's counts outlive a restart.",
     )
     wrong_keys_per_minute: int = Field(
         default=60, ge=1, description="Wrong API keys that one address may send in a minute."

@@ -118,6 +118,8 @@ def _gateway(wiring: Wiring) -> dict[str, str]:
         "ARGOSY_TRAINER_URL": wiring.address("trainer"),
         "ARGOSY_EMBEDDER_URL": wiring.address("embedder"),
         "ARGOSY_SPOOL_DIR": str(wiring.home.folder("spool")),
+        # On disk: what was used in the day counts after a restart too.
+        "ARGOSY_LIMITS_FILE": str(wiring.home.folder("limits") / "counts"),
         "ARGOSY_DRAIN_GRACE_SECONDS": f"{DRAIN_SECONDS:g}",
     }
 

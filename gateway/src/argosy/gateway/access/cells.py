@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import struct
 from pathlib import Path
 from typing import Final
 
 from argosy.gateway.access import windows
+from argosy.gateway.access.cells_carry import ENTRY
 from argosy.gateway.access.cells_file import CHANGES, ENTRY_BYTES, CellsFile
 from argosy.kit.clock import Clock
 
@@ -25,8 +25,6 @@ _SETS: Final = 8192
 _PLACES: Final = 32
 _DAY_SECONDS: Final = 86_400
 _ALIVE_SECONDS: Final = 0.2
-# Hash of the name, the entry's own number, and a bit for each slot that has a row.
-_ENTRY: Final = struct.Struct("<16sq32s8x")
 
 
 class Row:
@@ -100,7 +98,7 @@ class Cells:
         if row.index < 0:
             present = self._claim(row)
         else:
-            digest, number, present = _ENTRY.unpack(self._file.read_entries(row.index))
+            digest, number, present = ENTRY.unpack(self._file.read_entries(row.index))
             if (digest, number) != (row.digest, row.number) or not self._has(present):
                 present = self._claim(row)
         file = self._file
@@ -148,7 +146,7 @@ class Cells:
             if not self._has(present):
                 file.clear_row(row.index)
                 present = _with_bit(present, file.slot)
-                file.write_entry(row.index, _ENTRY.pack(row.digest, row.number, present))
+                file.write_entry(row.index, ENTRY.pack(row.digest, row.number, present))
             # Still under the lock: whatever comes after what was read here is news.
             self.refresh()
         return present
@@ -157,7 +155,7 @@ class Cells:
         """Return index, number, digest and presence of each place in the digest's set."""
         first = int.from_bytes(digest[:8], "little") % self._sets * _PLACES
         raw = self._file.read_entries(first, _PLACES)
-        entries = [_ENTRY.unpack_from(raw, place * ENTRY_BYTES) for place in range(_PLACES)]
+        entries = [ENTRY.unpack_from(raw, place * ENTRY_BYTES) for place in range(_PLACES)]
         return [(first + i, number, name, bits) for i, (name, number, bits) in enumerate(entries)]
 
     def _place(self, entries: list[tuple[int, int, bytes, bytes]]) -> int:

@@ -28,6 +28,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from argosy.gateway.access import cells_carry
+from argosy.gateway.access.cells_carry import Layout
 from argosy.gateway.access.windows import ROW_WORDS
 from argosy.kit.clock import Clock
 from argosy.kit.processes import start_time
@@ -37,6 +39,7 @@ SLOTS: Final = 256
 ENTRY_BYTES: Final = 64
 _LAYOUT: Final = 0x41524C494D495402
 _MICRO: Final = 1_000_000
+_DAY_SECONDS: Final = 86_400
 
 # Words of the head.
 _FORM: Final = 0
@@ -147,23 +150,37 @@ class CellsFile:
         os.close(self._fd)
 
     def _prepare(self, clock: Clock) -> None:
-        """Lay the file out, unless it is as it should be and of this boot."""
+        """Lay the file out, unless it is as it should be and of this boot.
+
+        Of a boot before, the day's counts are kept.
+        """
         size = _HEAD_WORDS * _WORD
         boot = _boot()
         with memoryview(os.pread(self._fd, size, 0).ljust(size, b"\0")).cast("q") as found:
             if (found[_FORM], found[_CAPACITY], found[_BOOT]) == (_LAYOUT, self._capacity, boot):
                 return
+            known = (found[_FORM], found[_CAPACITY]) == (_LAYOUT, self._capacity)
+            slots, number = (found[_REGIONS], found[_NUMBER]) if known else (0, 0)
             pids = found[_SLOT_TABLE::_SLOT_WORDS].tolist()
             started = found[_SLOT_TABLE + _STARTED :: _SLOT_WORDS].tolist()
         # Cut off under a process that maps it, the file would kill that process.
         if any(pid and start_time(pid) == at for pid, at in zip(pids, started, strict=False)):
             raise CellsInUse("the limits file is in use by another version of this program")
+        layout = Layout(self._capacity, self._directory, self._first_region, self._region_bytes)
+        day = int(clock.now().timestamp()) // _DAY_SECONDS
+        carried = cells_carry.read(self._fd, layout, min(max(slots, 0), SLOTS), day)
         os.ftruncate(self._fd, 0)
         head = array("q", bytes(self._directory))
         head[_FORM] = _LAYOUT
         head[_CAPACITY] = self._capacity
         head[_BOOT] = boot
         head[_ANCHOR] = round((clock.now().timestamp() - clock.monotonic()) * _MICRO)
+        if carried:
+            os.ftruncate(self._fd, self._first_region + self._region_bytes)
+            head[_REGIONS] = 1
+            head[_NUMBER] = number
+        # The head comes last: a file without it is laid out again.
+        cells_carry.write(self._fd, layout, carried, day)
         os.pwrite(self._fd, head.tobytes(), 0)
 
     def _claim(self) -> int:

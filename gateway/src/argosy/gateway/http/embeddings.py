@@ -11,7 +11,9 @@ from typing import Any
 
 from argosy.api.embedder.v1.embedder_pb2 import EmbedResponse
 from argosy.api.registry.v1 import registry_pb2 as pb
+from argosy.gateway.access.estimate import estimated_tokens
 from argosy.gateway.access.keys import Caller
+from argosy.gateway.access.limits import Limits
 from argosy.gateway.errors import Outcome
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.embeddings_request import no_embedding_model, read_embedding
@@ -20,7 +22,7 @@ from argosy.gateway.metering.usage import Usage
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.kit import logs, tracing
 from argosy.kit.clock import Clock
-from litestar import Controller, Request, post
+from litestar import Controller, Request, Response, post
 
 Json = dict[str, Any]
 
@@ -38,13 +40,23 @@ class EmbeddingsController(Controller):
         embedding: Given[EmbeddingClient],
         record_usage: Given[RecordUsage],
         clock: Given[Clock],
-    ) -> Json:
+        limits: Given[Limits],
+    ) -> Response[Json]:
         begun = clock.monotonic()
         asked, texts = read_embedding(await body_reader.read(request))
         model = await models.find(caller.project_id, asked.model)
         if model.kind != pb.MODEL_KIND_EMBEDDING:
             raise no_embedding_model(model.id, caller, models)
-        answer = await embedding.embed(model.id, texts, asked.dimensions)
+        # Tokens are the embedder's to count; until then a byte in four is one, as in the lane.
+        size = sum(len(text.encode()) for text in texts)
+        reservation = limits.reserve(caller, model, estimated_tokens(size // 4 + 1, 0, 1, 0))
+        headers = reservation.headers()
+        try:
+            answer = await embedding.embed(model.id, texts, asked.dimensions)
+        except BaseException:
+            reservation.cancel()
+            raise
+        reservation.settle(answer.prompt_tokens, 0, 0)
         record_usage(
             Usage(
                 project_id=caller.project_id,
@@ -61,7 +73,9 @@ class EmbeddingsController(Controller):
                 traceparent=tracing.traceparent(),
             )
         )
-        return embedding_json(model.id, answer, as_base64=asked.encoding_format == "base64")
+        body = embedding_json(model.id, answer, as_base64=asked.encoding_format == "base64")
+        told = {name.decode(): value.decode() for name, value in headers}
+        return Response(body, status_code=200, headers=told)
 
 
 def embedding_json(model_id: str, answer: EmbedResponse, *, as_base64: bool) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.access.limits import Limits
 from argosy.gateway.http import admin
 from argosy.gateway.http.admin.making_keys import KeyDesk
 from argosy.gateway.http.application import build
@@ -44,6 +45,7 @@ class Resources:
     explainer: Explainer
     files: FilesClient
     key_desk: KeyDesk
+    limits: Limits
     models: Models
     record_usage: RecordUsage
     registry_models: ModelsClient

@@ -14,12 +14,16 @@ from argosy.registry.domain.prices import ModelPrice, PoolPrice
 
 _MILLION: Final = 1_000_000
 
+# What is read has a price of its own in these operations.
+READING: Final = {"embedding": "embedding", "file_search": "retrieval"}
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What is used. `seconds` is how long the hardware is at it, None where nobody knows."""
 
     model: str
+    operation: str
     training: int = 0
     input: int = 0
     cached_input: int = 0
@@ -61,8 +65,14 @@ def bill(work: Work, tokens: ModelPrice | None, hardware: PoolPrice | None) -> B
         if work.seconds is None:
             return Bill()
         hours = work.seconds / 3600
-        micros = round(hardware.hour * work.seconds / 3600)
-        line = Line(f"{work.model}, hardware_hours", micros, hours, "duration_hours", hardware.hour)
+        micros = round(hardware.hour * hours / hardware.span)
+        line = Line(
+            f"{work.model}, hardware_hours",
+            micros,
+            hours,
+            "duration_hours",
+            hardware.hour // hardware.span,
+        )
         return Bill((line,), priced=True, seconds=work.seconds)
     if tokens is None:
         return Bill()
@@ -70,8 +80,14 @@ def bill(work: Work, tokens: ModelPrice | None, hardware: PoolPrice | None) -> B
 
 
 def _of_tokens(work: Work, price: ModelPrice) -> Iterator[Line]:
-    for kind in ("input", "cached_input", "output", "training"):
-        count, each = getattr(work, kind), getattr(price, kind)
+    reading = READING.get(work.operation, "input")
+    for kind, count in (
+        (reading, work.input),
+        ("cached_input", work.cached_input),
+        ("output", work.output),
+        ("training", work.training),
+    ):
         if count:
+            each = getattr(price, kind)
             micros = (count * each + _MILLION // 2) // _MILLION
             yield Line(f"{work.model}, {kind}_tokens", micros, float(count), "tokens", each)

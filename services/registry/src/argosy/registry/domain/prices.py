@@ -7,9 +7,18 @@ next one of the same name. Knows nothing of what was used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Final
+
+from argosy.registry.domain.rules import RuleBroken
+
+MAX_NAME: Final = 256
+# In millionths: ten thousand for a million tokens, a million for an hour.
+MAX_TOKEN_PRICE: Final = 10_000_000_000
+MAX_HOUR_PRICE: Final = 1_000_000_000_000
+# In thousandths.
+MAX_WEIGHT: Final = 1_000_000
 
 # The price of models that have none, and whose base has none.
 EVERY_MODEL: Final = "*"
@@ -17,7 +26,11 @@ EVERY_MODEL: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
-    """For a million tokens each. `input` is for what no cache held."""
+    """For a million tokens each. `input` is for what no cache held.
+
+    `embedding` is for what an embedding model reads, `retrieval` for what a knowledge base hands
+    out.
+    """
 
     model: str
     valid_from: date
@@ -25,11 +38,13 @@ class ModelPrice:
     cached_input: int
     output: int
     training: int
+    embedding: int = 0
+    retrieval: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PoolPrice:
-    """For an hour of all the hardware of a pool, used or idle, spread over what the pool served.
+    """For `span` hours of all the hardware of a pool, used or idle, spread over what it served.
 
     Weights say how much of it a token takes relative to others, in thousandths.
     """
@@ -41,6 +56,37 @@ class PoolPrice:
     cached_input_weight: int
     output_weight: int
     training_weight: int
+    span: int = 1
+
+
+# Of tokens or of hardware.
+Priced = ModelPrice | PoolPrice
+
+
+def check_price(price: Priced) -> None:
+    """Raise RuleBroken for a price that names nothing or is out of bounds.
+
+    The bounds keep a day's sums of millionths within 64 bits.
+    """
+    name, limit = (
+        (price.model, MAX_TOKEN_PRICE)
+        if isinstance(price, ModelPrice)
+        else (price.pool, MAX_HOUR_PRICE)
+    )
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise RuleBroken(f"model or pool must be a name of 1 to {MAX_NAME} characters.")
+    for field in fields(price):
+        value = getattr(price, field.name)
+        if not isinstance(value, int):
+            continue
+        most = MAX_WEIGHT if field.name.endswith("_weight") else limit
+        if not 0 <= value <= most:
+            raise RuleBroken(
+                f"{field.name} must be between 0 and {most / 1_000_000:g}."
+                if most is limit
+                else f"{field.name} must be between 0 and {most // 1000}.",
+                param=field.name,
+            )
 
 
 def price_on(prices: Sequence[ModelPrice], day: date, names: Sequence[str]) -> ModelPrice | None:

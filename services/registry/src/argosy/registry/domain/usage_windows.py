@@ -67,6 +67,15 @@ class Window:
         """Return the same page with only its first buckets."""
         return Window(self.width, self.buckets[:count], self.end)
 
+    def is_first(self, bucket: int) -> bool:
+        """Tell whether a result's bucket is the page's first."""
+        return bucket // self.width == self.buckets[0].start // self.width
+
+    def slices(self, count: int) -> Iterator[Window]:
+        """Yield the page's buckets, at most `count` at a time."""
+        for start in range(0, len(self.buckets), count):
+            yield Window(self.width, self.buckets[start : start + count], self.end)
+
     @property
     def next_page(self) -> str:
         """The cursor of the page that follows, empty if none does.

@@ -17,9 +17,11 @@ _Tokens = Annotated[Decimal, Field(ge=0, le=10_000, decimal_places=6)]
 _Hour = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6)]
 _Weight = Annotated[Decimal, Field(ge=0, le=1000, decimal_places=3)]
 
-_OF_MODEL: Final = frozenset({"input", "cached_input", "output", "training"})
+_OF_MODEL: Final = frozenset(
+    {"input", "cached_input", "output", "training", "embedding", "retrieval"}
+)
 _OF_POOL: Final = frozenset(
-    {"hour", "input_weight", "cached_input_weight", "output_weight", "training_weight"}
+    {"hour", "day", "input_weight", "cached_input_weight", "output_weight", "training_weight"}
 )
 
 
@@ -27,7 +29,8 @@ class PriceEntry(BaseModel):
     """`[[price]]`: what a model's tokens or a pool's hardware cost from a day on.
 
     With `model` (`*` for all without a price of their own): money for a million tokens. With
-    `pool`: `hour` is money for an hour of all its hardware, and the weights say how it is spread.
+    `pool`: `hour` or `day` is money for that time of all its hardware, and the weights say how it
+    is spread.
     A tuned model without a price of its own has its base's.
     """
 
@@ -41,7 +44,12 @@ class PriceEntry(BaseModel):
     cached_input: _Tokens | None = None
     output: _Tokens = Decimal(0)
     training: _Tokens = Decimal(0)
+    # Of what embedding models read; without it as any input.
+    embedding: _Tokens | None = None
+    # Of what a knowledge base hands out; 0.004 for a thousand is where tables began.
+    retrieval: _Tokens = Decimal(4)
     hour: _Hour = Decimal(0)
+    day: _Hour = Decimal(0)
     input_weight: _Weight = Decimal(1)
     cached_input_weight: _Weight = Decimal("0.1")
     output_weight: _Weight = Decimal(4)
@@ -55,6 +63,8 @@ class PriceEntry(BaseModel):
         if strangers:
             thing = f"model {self.model}" if self.model else f"pool {self.pool}"
             raise ValueError(f"the price of {thing} cannot have {', '.join(sorted(strangers))}")
+        if {"hour", "day"} <= self.model_fields_set:
+            raise ValueError(f"the price of pool {self.pool} is by the hour or by the day")
         return self
 
 
@@ -86,6 +96,8 @@ def model_prices(entries: Iterable[PriceEntry]) -> list[ModelPrice]:
             cached_input=_micros(each.input if each.cached_input is None else each.cached_input),
             output=_micros(each.output),
             training=_micros(each.training),
+            embedding=_micros(each.input if each.embedding is None else each.embedding),
+            retrieval=_micros(each.retrieval),
         )
         for each in entries
         if each.model
@@ -98,7 +110,8 @@ def pool_prices(entries: Iterable[PriceEntry]) -> list[PoolPrice]:
         PoolPrice(
             pool=each.pool,
             valid_from=each.valid_from,
-            hour=_micros(each.hour),
+            hour=_micros(each.day if "day" in each.model_fields_set else each.hour),
+            span=24 if "day" in each.model_fields_set else 1,
             input_weight=int(each.input_weight * 1000),
             cached_input_weight=int(each.cached_input_weight * 1000),
             output_weight=int(each.output_weight * 1000),

@@ -110,7 +110,7 @@ class Translator:
         if isinstance(model, CatalogModel):
             able = abilities(model, self.engines)
             return pb.Model(
-                price=_price(self.prices.today(model.id, EVERY_MODEL)),
+                price=_price(self.prices.today(model.id, EVERY_MODEL), model.kind),
                 id=model.id,
                 kind=_MODEL_KINDS[model.kind],
                 owned_by=model.owned_by,
@@ -132,7 +132,7 @@ class Translator:
             )
         adapter = model.adapter
         return pb.Model(
-            price=_price(self.prices.today(adapter.id)),
+            price=_price(self.prices.today(adapter.id), adapter.kind),
             id=adapter.id,
             kind=_MODEL_KINDS[adapter.kind],
             project_id=adapter.project_id,
@@ -175,9 +175,11 @@ class Translator:
         )
 
 
-def _price(price: ModelPrice | None) -> pb.Price | None:
+def _price(price: ModelPrice | None, kind: ModelKind) -> pb.Price | None:
     if price is None:
         return None
+    if kind is ModelKind.EMBEDDING:
+        return pb.Price(input=price.embedding, cached_input=price.embedding)
     return pb.Price(input=price.input, cached_input=price.cached_input, output=price.output)
 
 

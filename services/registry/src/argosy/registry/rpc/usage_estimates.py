@@ -30,7 +30,7 @@ def work_of(request: pb.EstimateCostRequest) -> Work:
             )
     if not (math.isfinite(request.seconds) and 0 <= request.seconds <= _MOST_SECONDS):
         raise InvalidRequest(f"seconds must be between 0 and {_MOST_SECONDS}.", param="seconds")
-    return Work(request.model, **counts, seconds=request.seconds or None)
+    return Work(request.model, request.operation, **counts, seconds=request.seconds or None)
 
 
 def answer_of(bill: Bill, currency: str) -> pb.EstimateCostResponse:

@@ -75,7 +75,7 @@ class UsageReportServicer(usage_reports_pb2_grpc.UsageReportServiceServicer):
     ) -> pb.EstimateCostResponse:
         at = request.at.ToDatetime(tzinfo=UTC) if request.HasField("at") else None
         with edge():
-            bill = await self._estimates.estimate(work_of(request), request.operation, at)
+            bill = await self._estimates.estimate(work_of(request), at)
         return answer_of(bill, self._estimates.currency)
 
     async def GetSpend(  # noqa: N802

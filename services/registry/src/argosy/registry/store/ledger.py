@@ -16,11 +16,16 @@ import sqlalchemy as sa
 from argosy.registry.domain.models import ModelKind
 from argosy.registry.domain.paging import Page
 from argosy.registry.domain.usage import TRAINING, Usage
+from argosy.registry.domain.usage_windows import Width
 from argosy.registry.store.tables import adapter, api_key, base_model
 from argosy.registry.store.usage_tables import (
+    COST_FIELDS,
+    COST_SUM_FIELDS,
     LINE_FIELDS,
     SUM_FIELDS,
     SUMS,
+    cost_day,
+    cost_line,
     usage_event,
     usage_line,
 )
@@ -64,7 +69,7 @@ async def _with_owners(connection: AsyncConnection, uses: Sequence[Usage]) -> li
 async def _add_to_sums(connection: AsyncConnection, uses: Sequence[Usage]) -> None:
     known = await places(connection, {use.model for use in uses})
     lines = [_line(use, known) for use in uses]
-    numbers = await _numbers(connection, set(lines))
+    numbers = await _numbers(connection, set(lines), usage_line, LINE_FIELDS)
     for width, table in SUMS.items():
         totals: dict[tuple[datetime, int], Counter[str]] = {}
         for use, line in zip(uses, lines, strict=True):
@@ -81,6 +86,38 @@ async def _add_to_sums(connection: AsyncConnection, uses: Sequence[Usage]) -> No
                 for bucket, line in sorted(totals)
             ],
         )
+    await _add_to_costs(connection, uses, lines)
+
+
+async def _add_to_costs(
+    connection: AsyncConnection, uses: Sequence[Usage], lines: Sequence[Line]
+) -> None:
+    """Add what the uses cost to their days, told apart by less than their lines."""
+    wanted = [_cost_line(line) for line in lines]
+    numbers = await _numbers(connection, set(wanted), cost_line, COST_FIELDS)
+    totals: dict[tuple[datetime, int], Counter[str]] = {}
+    for use, line in zip(uses, wanted, strict=True):
+        if total := {f: getattr(use, f) for f in COST_SUM_FIELDS if getattr(use, f)}:
+            at = int(use.occurred_at.timestamp()) // Width.DAY * Width.DAY
+            bucket = datetime.fromtimestamp(at, UTC)
+            totals.setdefault((bucket, numbers[line]), Counter()).update(total)
+    if not totals:
+        return
+    statement = insert(cost_day)
+    added = {field: cost_day.c[field] + statement.excluded[field] for field in COST_SUM_FIELDS}
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["bucket", "line"], set_=added),
+        [
+            {"bucket": bucket, "line": line}
+            | {field: totals[bucket, line][field] for field in COST_SUM_FIELDS}
+            for bucket, line in sorted(totals)
+        ],
+    )
+
+
+def _cost_line(line: Line) -> Line:
+    values = dict(zip(LINE_FIELDS, line, strict=True))
+    return tuple(values[field] for field in COST_FIELDS)
 
 
 def _sum_of(use: Usage) -> dict[str, int]:
@@ -130,21 +167,25 @@ async def training_seconds(connection: AsyncConnection, model: str) -> float | N
     return None if not tokens else float(millis) / 1000 / float(tokens)
 
 
-async def _numbers(connection: AsyncConnection, lines: set[Line]) -> dict[Line, int]:
-    """Return the lines' ids; lines that are new are made."""
-    found = await _find(connection, lines)
+async def _numbers(
+    connection: AsyncConnection, lines: set[Line], table: sa.Table, fields: Sequence[str]
+) -> dict[Line, int]:
+    """Return the ids of the table's lines; lines that are new are made."""
+    found = await _find(connection, lines, table, fields)
     if missing := sorted(lines - found.keys()):
         await connection.execute(
-            insert(usage_line).on_conflict_do_nothing(),
-            [dict(zip(LINE_FIELDS, line, strict=True)) for line in missing],
+            insert(table).on_conflict_do_nothing(),
+            [dict(zip(fields, line, strict=True)) for line in missing],
         )
-        found |= await _find(connection, set(missing))
+        found |= await _find(connection, set(missing), table, fields)
     return found
 
 
-async def _find(connection: AsyncConnection, lines: set[Line]) -> dict[Line, int]:
-    columns = [usage_line.c[field] for field in LINE_FIELDS]
-    query = sa.select(usage_line.c.id, *columns).where(sa.tuple_(*columns).in_(sorted(lines)))
+async def _find(
+    connection: AsyncConnection, lines: set[Line], table: sa.Table, fields: Sequence[str]
+) -> dict[Line, int]:
+    columns = [table.c[field] for field in fields]
+    query = sa.select(table.c.id, *columns).where(sa.tuple_(*columns).in_(sorted(lines)))
     return {tuple(row[1:]): row[0] for row in await connection.execute(query)}
 
 

@@ -1,7 +1,8 @@
 """What days cost: the sums of each line times the prices of the day, in whole millionths.
 
-Every line's kinds of tokens are rounded once a day, before anything is added up: however a report
-groups, its results add up to the same total. Knows whole days only.
+A line is who used which model for what. Every line's kinds of tokens are rounded once a day, before
+anything is added up: however a report groups, its results add up to the same total. Knows whole
+days only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,18 @@ _PLANNING: Final = sa.text(
 )
 # The days of the report, each with the hours of it that have passed.
 _DAYS: Final = """
+    token_price AS (
+        SELECT *, lead(valid_from, 1, 'infinity') OVER
+            (PARTITION BY model ORDER BY valid_from) AS valid_until
+        FROM (SELECT DISTINCT ON (model, valid_from) * FROM model_price
+            ORDER BY model, valid_from, origin) named
+    ),
+    hour_price AS (
+        SELECT *, lead(valid_from, 1, 'infinity') OVER
+            (PARTITION BY pool ORDER BY valid_from) AS valid_until
+        FROM (SELECT DISTINCT ON (pool, valid_from) * FROM pool_price
+            ORDER BY pool, valid_from, origin) named
+    ),
     day AS (
         SELECT d AS bucket, CAST(d AT TIME ZONE 'UTC' AS date) AS date,
             greatest(0, least(86400, extract(epoch FROM :now - d))) / 3600.0 AS hours
@@ -37,12 +50,8 @@ _DAYS: Final = """
     hardware AS MATERIALIZED (
         SELECT day.bucket, day.hours, p.pool, p.input_weight, p.cached_input_weight,
             p.output_weight, p.training_weight,
-            CAST(floor(p.hour * day.hours) AS double precision) AS micros
-        FROM day JOIN (
-            SELECT *, lead(valid_from, 1, 'infinity') OVER
-                (PARTITION BY pool ORDER BY valid_from) AS valid_until
-            FROM pool_price
-        ) p ON day.date >= p.valid_from AND day.date < p.valid_until
+            CAST(floor(p.hour * day.hours / p.span) AS double precision) AS micros
+        FROM day JOIN hour_price p ON day.date >= p.valid_from AND day.date < p.valid_until
     )
 """
 
@@ -53,12 +62,7 @@ _ROUNDED: Final = """
 # Of each model, what holds from when until when: for most of them one row.
 _TOKENS: Final = """
     WITH {days},
-    price AS (
-        SELECT *, lead(valid_from, 1, 'infinity') OVER
-            (PARTITION BY model ORDER BY valid_from) AS valid_until
-        FROM model_price
-    ),
-    named AS (SELECT DISTINCT model, base FROM usage_line),
+    named AS (SELECT DISTINCT model, base FROM cost_line),
     begins AS (
         SELECT model, base, CAST(CAST(:start AS timestamptz) AT TIME ZONE 'UTC' AS date) AS since
         FROM named
@@ -73,27 +77,31 @@ _TOKENS: Final = """
                 AS timestamp) AT TIME ZONE 'UTC' AS until,
             {prices}
         FROM begins b
-        LEFT JOIN price own ON own.model = b.model
+        LEFT JOIN token_price own ON own.model = b.model
             AND b.since >= own.valid_from AND b.since < own.valid_until
-        LEFT JOIN price base ON base.model = b.base
+        LEFT JOIN token_price base ON base.model = b.base
             AND b.since >= base.valid_from AND b.since < base.valid_until
-        LEFT JOIN price every ON every.model = '*'
+        LEFT JOIN token_price every ON every.model = '*'
             AND b.since >= every.valid_from AND b.since < every.valid_until
     ),
     line AS MATERIALIZED (
         SELECT l.id, CASE WHEN q.pool IS NULL THEN NULL ELSE l.pool END AS pool{group},
-            p.since, p.until, p.input, p.cached_input, p.output, p.training
-        FROM usage_line l
+            p.since, p.until, p.cached_input, p.output, p.training,
+            CASE l.operation WHEN 'embedding' THEN p.embedding WHEN 'file_search' THEN p.retrieval
+                ELSE p.input END AS input,
+            CASE l.operation WHEN 'embedding' THEN 'embedding' WHEN 'file_search' THEN 'retrieval'
+                ELSE 'input' END AS reading
+        FROM cost_line l
         JOIN priced p ON (p.model, p.base) = (l.model, l.base)
         LEFT JOIN (SELECT DISTINCT pool FROM pool_price) q ON q.pool = l.pool
         WHERE {where}
     )
-    SELECT s.bucket{group}, {sums}
-    FROM usage_day s
+    SELECT s.bucket{group}{reading}, {sums}
+    FROM cost_day s
     JOIN line l ON l.id = s.line AND s.bucket >= l.since AND s.bucket < l.until
     LEFT JOIN hardware h ON (h.bucket, h.pool) = (s.bucket, l.pool)
     WHERE s.bucket >= :start AND s.bucket < :end AND h.pool IS NULL
-    GROUP BY s.bucket{group} ORDER BY s.bucket{group} LIMIT :most
+    GROUP BY s.bucket{group}{reading} ORDER BY s.bucket{group}{reading} LIMIT :most
 """
 # The lines of a pool stand in a row; each is charged from where the one before it ends. So shares
 # are whole and add up to what the hardware costs.
@@ -101,22 +109,23 @@ _HARDWARE: Final = """
     WITH {days},
     line AS MATERIALIZED (
         SELECT l.id, l.pool{group}, {where} AS wanted
-        FROM usage_line l JOIN (SELECT DISTINCT pool FROM pool_price) q ON q.pool = l.pool
+        FROM cost_line l JOIN (SELECT DISTINCT pool FROM pool_price) q ON q.pool = l.pool
     ),
     work AS (
-        SELECT s.bucket, l.*, h.hours, h.micros,
+        SELECT s.bucket, l.*, CAST(h.hours AS double precision) AS hours, h.micros,
             (s.input_tokens - s.cached_input_tokens) * h.input_weight
             + s.cached_input_tokens * h.cached_input_weight
             + s.output_tokens * h.output_weight
             + s.training_tokens * h.training_weight AS weight
-        FROM usage_day s
+        FROM cost_day s
         JOIN line l ON l.id = s.line
         JOIN hardware h ON (h.bucket, h.pool) = (s.bucket, l.pool)
         WHERE s.bucket >= :start AND s.bucket < :end
     ),
     row AS (
         SELECT *, CAST(sum(weight) OVER (PARTITION BY bucket, pool) AS double precision) AS total,
-            sum(weight) OVER (PARTITION BY bucket, pool ORDER BY id) AS until
+            CAST(sum(weight) OVER (PARTITION BY bucket, pool ORDER BY id) AS double precision)
+                AS until
         FROM work WHERE weight > 0
     )
     SELECT bucket{group},
@@ -130,8 +139,9 @@ _IDLE: Final = """
     WITH {days}
     SELECT bucket, pool, CAST(micros AS bigint) AS micros, hours FROM hardware h
     WHERE hours > 0 AND NOT EXISTS (
-        SELECT FROM usage_day s JOIN usage_line l ON l.id = s.line
-        WHERE s.bucket = h.bucket AND l.pool = h.pool
+        SELECT FROM cost_day s JOIN cost_line l ON l.id = s.line
+        WHERE s.bucket >= :start AND s.bucket < :end
+            AND s.bucket = h.bucket AND l.pool = h.pool
             AND (s.input_tokens - s.cached_input_tokens) * h.input_weight
                 + s.cached_input_tokens * h.cached_input_weight
                 + s.output_tokens * h.output_weight
@@ -205,6 +215,8 @@ async def charges(
 
 
 def _tokens(group: str, *, by_item: bool) -> str:
+    # Of what is read, the same column holds what prices tell apart.
+    reading = ", l.reading" if by_item else ""
     sums = {
         "input": "s.input_tokens - s.cached_input_tokens",
         "cached_input": "s.cached_input_tokens",
@@ -214,13 +226,17 @@ def _tokens(group: str, *, by_item: bool) -> str:
     costs = {kind: _ROUNDED.format(t=f"({tokens})", p=f"l.{kind}") for kind, tokens in sums.items()}
     if by_item:
         summed = ", ".join(
-            f"sum({tokens}) AS {kind}_tokens, sum({costs[kind]}) AS {kind}"
+            f"CAST(sum({tokens}) AS bigint) AS {kind}_tokens, "
+            f"CAST(sum({costs[kind]}) AS bigint) AS {kind}"
             for kind, tokens in sums.items()
         )
     else:
-        summed = f"sum({' + '.join(costs.values())}) AS micros"
-    prices = ", ".join(f"coalesce(own.{k}, base.{k}, every.{k}, 0) AS {k}" for k in _KINDS)
-    return _TOKENS.format(days=_DAYS, prices=prices, group=group, sums=summed, where=_WHERE)
+        summed = f"CAST(sum({' + '.join(costs.values())}) AS bigint) AS micros"
+    kinds = (*_KINDS, "embedding", "retrieval")
+    prices = ", ".join(f"coalesce(own.{k}, base.{k}, every.{k}, 0) AS {k}" for k in kinds)
+    return _TOKENS.format(
+        days=_DAYS, prices=prices, group=group, reading=reading, sums=summed, where=_WHERE
+    )
 
 
 def _hardware(group: str) -> str:
@@ -235,7 +251,11 @@ _WHERE: Final = """
 
 def _tokens_of(row: sa.RowMapping) -> list[tuple[str, int, float]]:
     return [
-        (f"{kind}_tokens", int(row[kind]), float(row[f"{kind}_tokens"]))
+        (
+            f"{row['reading'] if kind == 'input' else kind}_tokens",
+            int(row[kind]),
+            float(row[f"{kind}_tokens"]),
+        )
         for kind in _KINDS
         if row[f"{kind}_tokens"]
     ]

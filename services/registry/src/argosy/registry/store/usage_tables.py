@@ -62,6 +62,27 @@ SUM_FIELDS: Final = (
 )  # fmt: skip
 
 
+# What days cost is summed by less: how requests ended, and in a batch or not, costs the same.
+COST_FIELDS: Final = ("project_id", "key_id", "user_id", "model", "base", "pool", "operation")
+cost_line: Final = sa.Table(
+    "cost_line",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in COST_FIELDS),
+    sa.UniqueConstraint(*COST_FIELDS, name="uq_cost_line"),
+)
+COST_SUM_FIELDS: Final = (
+    "input_tokens", "cached_input_tokens", "output_tokens", "training_tokens",
+)  # fmt: skip
+cost_day: Final = sa.Table(
+    "cost_day",
+    metadata,
+    sa.Column("bucket", _TIME, primary_key=True),
+    sa.Column("line", sa.Integer, sa.ForeignKey("cost_line.id"), primary_key=True),
+    *(sa.Column(field, sa.BigInteger, nullable=False) for field in COST_SUM_FIELDS),
+)
+
+
 def _sums(name: str) -> sa.Table:
     return sa.Table(
         name,
@@ -86,11 +107,13 @@ model_price: Final = sa.Table(
     sa.Column("valid_from", sa.Date, primary_key=True),
     *(
         sa.Column(kind, sa.BigInteger, nullable=False)
-        for kind in ("input", "cached_input", "output", "training")
+        for kind in ("input", "cached_input", "output", "training", "embedding", "retrieval")
     ),
+    # catalog or api; where both have a price of a day, that of the API holds.
+    sa.Column("origin", sa.Text, primary_key=True, server_default="catalog"),
 )
 
-# `hour` is millionths for an hour of all the pool's hardware; weights are thousandths a token.
+# `hour` is millionths for `span` hours of all the pool's hardware; weights are thousandths a token.
 pool_price: Final = sa.Table(
     "pool_price",
     metadata,
@@ -101,4 +124,6 @@ pool_price: Final = sa.Table(
         sa.Column(f"{kind}_weight", sa.BigInteger, nullable=False)
         for kind in ("input", "cached_input", "output", "training")
     ),
+    sa.Column("span", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("origin", sa.Text, primary_key=True, server_default="catalog"),
 )

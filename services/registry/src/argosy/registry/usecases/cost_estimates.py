@@ -48,8 +48,9 @@ class CostEstimates:
         self._clock = clock
         self.currency = currency
 
-    async def estimate(self, work: Work, operation: str, at: datetime | None) -> Bill:
+    async def estimate(self, work: Work, at: datetime | None) -> Bill:
         """Return what the work costs by the prices of its day. Raises RuleBroken."""
+        operation = work.operation
         if operation not in OPERATIONS:
             raise RuleBroken(
                 f"operation must be one of {', '.join(sorted(OPERATIONS))}.", param="operation"

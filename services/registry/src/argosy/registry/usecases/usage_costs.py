@@ -18,7 +18,7 @@ from argosy.registry.domain.usage_windows import (
 )
 from argosy.registry.store import usage_costs
 from argosy.registry.store.usage_costs import Charge
-from argosy.registry.usecases.usage_reports import MOST_RESULTS, laid_out
+from argosy.registry.usecases.usage_reports import MOST_RESULTS, PAGE_RESULTS, laid_out
 
 _UNITS: Final = {"hardware_hours": "duration_hours", "idle_hours": "duration_hours"}
 
@@ -42,38 +42,41 @@ class UsageCosts:
         fields = [field for field in group_by if field is not Field.LINE_ITEM]
         by_item = Field.LINE_ITEM in group_by or bool(only.line_items)
         async with self._database.begin() as connection:
-            charges, cut = await usage_costs.charges(
-                connection,
-                page.span,
-                only,
-                fields,
-                now,
-                by_item=by_item,
+
+            async def charged(most: int) -> tuple[list[Charge], int | None]:
                 # A model has up to four line items.
-                most=MOST_RESULTS // 4 if by_item else MOST_RESULTS,
-            )
+                most = most // 4 if by_item else most
+                return await usage_costs.charges(
+                    connection, page.span, only, fields, now, by_item=by_item, most=most
+                )
+
+            charges, cut = await charged(PAGE_RESULTS)
+            if cut is not None and page.is_first(cut):
+                page = page.first(1)
+                charges, cut = await charged(MOST_RESULTS)
         if Field.LINE_ITEM in group_by:
-            return laid_out(page, _by_item(charges, fields, only.line_items), cut)
+            return laid_out(page, _by_item(charges, only.line_items), cut)
         return laid_out(page, _summed(charges, only.line_items), cut)
 
 
-def _by_item(
-    charges: Sequence[Charge], fields: Sequence[Field], wanted: Sequence[str]
-) -> list[Cost]:
-    """Return each charge as a result of its own, in order of time."""
-    found = [
-        Cost(
+def _by_item(charges: Sequence[Charge], wanted: Sequence[str]) -> list[Cost]:
+    """Return one result for each group's line item, in order of time."""
+    found: dict[tuple[int, tuple[str, ...]], Cost] = {}
+    for each in charges:
+        item = _item(each)
+        if wanted and item not in wanted:
+            continue
+        values = (*each.group.values(), item)
+        before = found.get((each.bucket, values))
+        # What was read for chats and for embeddings has a price of its own; the rest is one item.
+        found[each.bucket, values] = Cost(
             each.bucket,
-            {**each.group, Field.LINE_ITEM: _item(each)},
-            each.micros,
-            each.quantity,
+            {**each.group, Field.LINE_ITEM: item},
+            each.micros + (before.micros if before else 0),
+            each.quantity + (before.quantity if before else 0),
             _UNITS.get(each.what, "tokens"),
         )
-        for each in charges
-        if not wanted or _item(each) in wanted
-    ]
-    order = [*fields, Field.LINE_ITEM]
-    return sorted(found, key=lambda cost: (cost.bucket, [cost.group[f] for f in order]))
+    return [found[key] for key in sorted(found)]
 
 
 def _summed(charges: Sequence[Charge], wanted: Sequence[str]) -> list[Cost]:

@@ -12,9 +12,12 @@ from argosy.registry.domain.usage_reports import Bucket, Field, Filter, Kind, Us
 from argosy.registry.domain.usage_windows import Asked, Window, window
 from argosy.registry.store import usage_reports
 
-# What a page holds at most, so that an answer stays small enough to send: a page with more ends
-# early and another one follows.
+# Where a page ends early and another one follows, so that no answer takes long to make.
+PAGE_RESULTS: Final = 2_500
+# What a single bucket may have at most, so that an answer stays small enough to send.
 MOST_RESULTS: Final = 20_000
+# As many buckets are looked at together: few pages need more.
+_SLICE: Final = 240
 
 
 class UsageReports:
@@ -29,11 +32,22 @@ class UsageReports:
     ) -> tuple[list[Bucket[Used]], str]:
         """Return a page of buckets and the cursor of the next one. Raises RuleBroken."""
         page = window(asked, int(self._clock.now().timestamp()))
+        found: list[Used] = []
         async with self._database.begin() as connection:
-            found = await usage_reports.used(
-                connection, kind, page, only, group_by, MOST_RESULTS + 1
-            )
-        return laid_out(page, found, found[-1].bucket if len(found) > MOST_RESULTS else None)
+            # A bucket without groups has one result: all of them fit on a page.
+            for part in page.slices(_SLICE if group_by else len(page.buckets)):
+                room = PAGE_RESULTS + 1 - len(found)
+                found += await usage_reports.used(connection, kind, part, only, group_by, room)
+                if len(found) > PAGE_RESULTS:
+                    break
+            cut = found[-1].bucket if len(found) > PAGE_RESULTS else None
+            if cut is not None and page.is_first(cut):
+                page = page.first(1)
+                found = await usage_reports.used(
+                    connection, kind, page, only, group_by, MOST_RESULTS + 1
+                )
+                cut = cut if len(found) > MOST_RESULTS else None
+        return laid_out(page, found, cut)
 
 
 class Dated(Protocol):
