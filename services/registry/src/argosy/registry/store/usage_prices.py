@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from argosy.registry.domain.prices import ModelPrice, PoolPrice, Priced
@@ -66,7 +65,7 @@ async def remove(connection: AsyncConnection, price: Priced) -> bool:
 
 async def _rows(
     connection: AsyncConnection, table: sa.Table, origin: str | None
-) -> list[dict[str, str | int | date]]:
+) -> list[dict[str, Any]]:
     columns = [column for column in table.c if column is not table.c.origin]
     name = columns[0]
     query = sa.select(*columns).order_by(name, table.c.valid_from, table.c.origin)
