@@ -198,3 +198,14 @@ def test_the_flavour_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert engine.detect_flavour({"ARGOSY_ENGINE_FLAVOUR": "cuda"}) == "cuda"
     with pytest.raises(UsageError, match="cpu or cuda"):
         engine.detect_flavour({"ARGOSY_ENGINE_FLAVOUR": "tpu"})
+
+
+def test_prometheus_finds_every_process_that_shows_metrics(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    found = json.loads(plan.home.targets_file.read_text())
+    by_name = {entry["labels"]["instance"]: entry for entry in found}
+    shows = {"registry", "trainer", "embedder", "engine", "engine-2", "gateway"}
+    assert set(by_name) == shows
+    assert by_name["engine-2"]["labels"]["job"] == "engine"
+    gateway = next(m for m in plan.members if m.name == "gateway")
+    assert by_name["gateway"]["targets"] == [gateway.health_url.split("/")[2]]

@@ -61,6 +61,11 @@ class Home:
         return self.root / "catalog.toml"
 
     @property
+    def targets_file(self) -> Path:
+        """Where Prometheus finds the processes' metrics."""
+        return self.root / "prometheus-targets.json"
+
+    @property
     def logs(self) -> Path:
         """One file a process."""
         return self.root / "logs"

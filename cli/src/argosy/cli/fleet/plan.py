@@ -24,6 +24,7 @@ from argosy.cli.fleet import (
     postgres,
     probes,
     procfile,
+    scraping,
 )
 from argosy.cli.fleet.environment import Wiring
 from argosy.cli.fleet.home import Home, read_json, write_private
@@ -94,6 +95,7 @@ def build(home: Home, options: FleetOptions) -> FleetPlan:
         _member(name, command, wiring, ports.take(), options, commands)
         for name, command in commands.items()
     )
+    scraping.write(home, members)
     return FleetPlan(
         home=home,
         members=members,
