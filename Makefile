@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo check test bench soak simulate nightly lock protos publish-protos
+.PHONY: help setup up down demo check test bench soak simulate nightly lock protos publish-protos dashboards
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ nightly: ## The long forms: ten minutes of soak and fuzzing, 10,000 requests cou
 
 lock: ## Recompile the pins in requirements/
 	@scripts/lock.sh $(ARGS)
+
+dashboards: ## Write Grafana's dashboards to deploy/k8s/grafana
+	@$(PYTHON) scripts/setup.py --with-tests --light-only
+	@.venv/bin/python -m dashboards
 
 protos: ## Regenerate the Python code of the contracts
 	@scripts/generate_protos.sh

@@ -26,7 +26,7 @@ only=${1:-}
 # of the namespace.
 typing() {
     mypy -p argosy.api -p argosy.kit -p argosy.registry -p argosy.trainer -p argosy.embedder \
-        -p argosy.gateway -p argosy.cli -p tests.harness -p benchmarks
+        -p argosy.gateway -p argosy.cli -p tests.harness -p benchmarks -p dashboards
 }
 types_log=$(mktemp)
 typed=
@@ -39,6 +39,9 @@ check format ruff format --check .
 check imports lint-imports
 check contracts buf lint proto/idl
 check breaking buf breaking proto/idl --against proto/published.binpb
+check dashboards python -m dashboards --check
+check rules promtool check rules deploy/k8s/prometheus/rules/*.yaml
+check alerts promtool test rules deploy/k8s/prometheus/tests/*.yaml
 check generated scripts/generate_protos.sh --check
 check unit python -m pytest -q -m "not ml" tests/unit
 report_types() {

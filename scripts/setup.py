@@ -247,6 +247,25 @@ def ensure_libnuma() -> None:
         )
 
 
+def ensure_prometheus() -> None:
+    """The tests run dashboards on a real Prometheus, and check rules with its promtool."""
+    programs = ("prometheus", "promtool")
+    if all(shutil.which(name) for name in programs):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        with step("installing the system package prometheus, for the tests"):
+            run("apt-get", "update", "-qq")
+            run(
+                "apt-get", "install", "-y", "-qq", "--no-install-recommends", "prometheus",
+                DEBIAN_FRONTEND="noninteractive",
+            )  # fmt: skip
+    if missing := [name for name in programs if not shutil.which(name)]:
+        raise SetupError(
+            f"the tests need {' and '.join(missing)}; install Prometheus (Debian and Ubuntu: "
+            "`sudo apt-get install prometheus`) and run this again."
+        )
+
+
 def loads(library: str) -> bool:
     try:
         ctypes.CDLL(library)
@@ -283,6 +302,8 @@ def main() -> int:
             print_torch_source()
             return 0
         light(arguments.with_tests)
+        if arguments.with_tests:
+            ensure_prometheus()
         if not arguments.light_only:
             machine_learning()
     except SetupError as error:

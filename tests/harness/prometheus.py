@@ -1,7 +1,8 @@
-"""A real Prometheus that watches one fleet: Debian's package, its own configuration, a free port."""
+"""A real Prometheus that watches one fleet: Debian's package, a configuration of its own."""
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import subprocess
@@ -47,7 +48,7 @@ class Prometheus:
         return body["data"]
 
     def points(self, query: str) -> int:
-        """Return how many numbers a query gave since the start; Grafana's variables are filled in."""
+        """Return how many numbers a query gave since the start; fills in Grafana's variables."""
         query = query.replace("$__rate_interval", RATE_INTERVAL)
         for name in ("$model", "$project"):
             query = query.replace(name, ".*")
@@ -66,14 +67,14 @@ class Prometheus:
 
 @contextmanager
 def watching(folder: Path, targets: Path) -> Iterator[Prometheus]:
-    """Scrape what `targets` names, twice a second, under the rules of `deploy/k8s/prometheus`."""
+    """Scrape what `targets` names, each second, under the rules of `deploy/k8s/prometheus`."""
     config = {
-        "global": {"scrape_interval": "500ms", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(RULES / "*.yaml")],
         "scrape_configs": [
             {
                 "job_name": "argosy",
-                "scrape_timeout": "500ms",
+                "scrape_timeout": "1s",
                 "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
             }
         ],
@@ -104,8 +105,16 @@ def watching(folder: Path, targets: Path) -> Iterator[Prometheus]:
         except httpx.HTTPError:
             return False
 
+    def sees_all() -> bool:
+        named = {entry["labels"]["instance"] for entry in json.loads(targets.read_text())}
+        up = {one["metric"]["instance"] for one in server.ask("query", query="up == 1")["result"]}
+        assert up == named, named - up
+        return True
+
     try:
         wait_until(ready, 30, "Prometheus to be ready", pause=0.1)
+        # It takes targets over some seconds after its start.
+        wait_until(sees_all, 60, "Prometheus to scrape every process", pause=0.2)
         yield server
     finally:
         process.terminate()

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import openai
 import pytest
-from dashboards import boards
 
+from dashboards import boards
 from tests.harness.api_fleet import FAKE_WORKER
 from tests.harness.cluster import MODEL, Cluster
 from tests.harness.prepared_home import PreparedHomes
@@ -38,7 +38,7 @@ def watched(
 ) -> Iterator[tuple[Cluster, Prometheus]]:
     folder = tmp_path_factory.mktemp("watched")
     control = folder / "worker.json"
-    control.write_text(json.dumps({"step_seconds": 0.3}))
+    control.write_text(json.dumps({"step_seconds": 0.5}))
     cluster = Cluster(
         folder / "home",
         prepared_homes=prepared_homes,
@@ -48,10 +48,10 @@ def watched(
     )
     try:
         cluster.start()
-        with watching(folder / "prometheus", cluster.home.targets_file) as prometheus:
-            with loaded(cluster.client()):
-                use(cluster.client())
-                yield cluster, prometheus
+        targets = cluster.home.targets_file
+        with watching(folder / "prometheus", targets) as prometheus, loaded(cluster.client()):
+            use(cluster.client())
+            yield cluster, prometheus
     finally:
         cluster.stop()
 
@@ -96,7 +96,7 @@ def use(client: openai.OpenAI) -> None:
     job = client.fine_tuning.jobs.create(
         model=MODEL,
         training_file=training_file,
-        extra_body={"argosy": {"max_steps": 6, "checkpoint_every_steps": 3}},
+        extra_body={"argosy": {"max_steps": 8, "checkpoint_every_steps": 4}},
     )
 
     def ended() -> str:

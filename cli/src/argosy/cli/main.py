@@ -12,6 +12,7 @@ from argosy.cli.commands.explain import explain
 from argosy.cli.commands.gateway import gateway
 from argosy.cli.commands.logs import logs
 from argosy.cli.commands.status import status
+from argosy.cli.commands.top import top
 from argosy.cli.commands.up import up
 from argosy.cli.errors import FleetError
 
@@ -25,7 +26,7 @@ def application() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for command in (up, down, status, logs, chat, demo, gateway, explain):
+    for command in (up, down, status, logs, chat, demo, gateway, explain, top):
         app.command()(command)
     return app
 

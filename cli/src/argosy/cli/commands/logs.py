@@ -27,21 +27,33 @@ def logs(
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=0, help="Lines of each log to begin with.")
     ] = 50,
+    request_id: Annotated[
+        str | None,
+        typer.Option(
+            "--request-id",
+            help="Only what was logged about one request, in order of time: its x-request-id.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Print the logs of the fleet's processes."""
     chosen = _chosen(Home.at(home), process)
+    wanted = logfile.about(request_id) if request_id is not None else logfile.everything
     width = max(len(path.stem) for path in chosen)
 
     def label(path: Path) -> str:
         return f"{path.stem:<{width}} | " if len(chosen) > 1 else ""
 
     followed = [_Follower(path) for path in chosen]
-    for path in chosen:
-        for line in logfile.tail(path, lines):
-            typer.echo(label(path) + line)
+    begin = [(path, line) for path in chosen for line in logfile.tail(path, lines, wanted)]
+    if request_id is not None:
+        # One story, whoever tells which part of it.
+        begin.sort(key=lambda found: logfile.time_of(found[1]))
+    for path, line in begin:
+        typer.echo(label(path) + line)
     while follow:
         for follower in followed:
-            for line in follower.new_lines():
+            for line in filter(wanted, follower.new_lines()):
                 typer.echo(label(follower.path) + line)
         time.sleep(_LOOK_SECONDS)
 

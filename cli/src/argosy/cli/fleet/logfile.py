@@ -1,14 +1,22 @@
 """Log files of processes: opened for appending, kept below a size, their last lines.
 
-Knows files. Does not know what is logged.
+Knows files, and where a line says its time. Does not know what is logged.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
+
+from argosy.api import ids
+
+# Tells whether a line is of interest.
+Wanted = Callable[[str], bool]
 
 MAX_BYTES: Final = 64 << 20
 
@@ -35,10 +43,44 @@ def trim(path: Path, max_bytes: int = MAX_BYTES) -> bool:
     return True
 
 
-def tail(path: Path, lines: int) -> list[str]:
-    """Return the last lines of a log; none if there is no log."""
+def everything(_: str) -> bool:
+    """Let every line through."""
+    return True
+
+
+def about(request_id: str) -> Wanted:
+    """Return what tells whether a line is about a request.
+
+    Its digits stand in the id of its usage event too, and in that of its trace where the caller
+    brought none: so lines of other processes are found that do not know the request.
+    """
+    digits = request_id.removeprefix(ids.REQUEST)
+
+    def wanted(line: str) -> bool:
+        return digits in line
+
+    return wanted
+
+
+def time_of(line: str) -> str:
+    """Return when a line was written, as text that sorts; empty if it does not say."""
     try:
-        with path.open("r", encoding="utf-8", errors="replace") as file:
-            return [line.rstrip("\n") for line in deque(file, maxlen=lines)]
-    except OSError:
-        return []
+        return str(json.loads(line)["time"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def tail(path: Path, lines: int, wanted: Wanted = everything) -> list[str]:
+    """Return the last lines of a log that are wanted; none if there is no log.
+
+    What an oversized log was cut by is read too where only some lines are wanted.
+    """
+    older = [path.with_name(f"{path.name}.1")] if wanted is not everything else []
+    found: deque[str] = deque(maxlen=lines)
+    for each in (*older, path):
+        with (
+            contextlib.suppress(OSError),
+            each.open("r", encoding="utf-8", errors="replace") as file,
+        ):
+            found.extend(line.rstrip("\n") for line in file if wanted(line))
+    return list(found)

@@ -1,0 +1,1 @@
+"""What `argosy top` shows: scrape, sum up, draw."""
