@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from argosy.kit.db import Database
 from argosy.registry.datasets.store import tables as dataset_tables
-from argosy.registry.store import accounts_tables, measure_tables, usage_tables
+from argosy.registry.store import accounts_tables, measure_tables, usage_tables, webhooks
 from pydantic import SecretStr
 
 from tests.harness.registry_fleet import Fleet, fleet
@@ -20,7 +20,7 @@ MIGRATIONS = "argosy.registry.store.migrations"
 # Every module of tables adds to the one metadata.
 METADATA = accounts_tables.metadata
 assert measure_tables.metadata is usage_tables.metadata is METADATA
-assert dataset_tables.metadata is METADATA
+assert dataset_tables.metadata is webhooks.webhook_message.metadata is METADATA
 
 
 @pytest.fixture(scope="module")
