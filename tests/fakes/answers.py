@@ -8,12 +8,28 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import struct
 import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 DIMENSIONS: Final = 8
+
+
+# `#answers:BASE64#` in a prompt: a JSON list of what the choices of an answer in one piece say.
+_SCRIPT: Final = re.compile(r"#answers:([A-Za-z0-9+/=]+)#")
+
+
+def script(*answers: str) -> str:
+    """Return words that make the engine answer so, in whatever prompt they stand."""
+    return f"#answers:{base64.b64encode(json.dumps(answers).encode()).decode()}#"
+
+
+def _scripted(request: dict[str, Any]) -> list[str]:
+    found = _SCRIPT.search(json.dumps(request.get("messages") or []))
+    answers: list[str] = json.loads(base64.b64decode(found[1])) if found else []
+    return answers
 
 
 class Completion:
@@ -58,7 +74,10 @@ class Completion:
         """Return the answer in one piece."""
         text = "".join(f"t{i} " for i in range(self.tokens))
         choices = []
+        scripted = _scripted(self.request)
         for index in self._choices:
+            if scripted:
+                text = scripted[index % len(scripted)]
             choice: dict[str, Any] = {"index": index, "finish_reason": "length", "logprobs": None}
             if self._chat:
                 choice["message"] = {"role": "assistant", "content": text, "refusal": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from argosy.api.registry.v1 import datasets_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.body import BodyReader
@@ -31,7 +32,7 @@ class DatasetRecordsController(Controller):
     ) -> Page:
         query = query_of(
             request, "after", "limit", "order", "status", "contains", "min_characters",
-            "max_characters",
+            "max_characters", "filter",
         )  # fmt: skip
         query.setdefault("order", "asc")
         asked = pb.ListRecordsRequest(
@@ -42,6 +43,7 @@ class DatasetRecordsController(Controller):
             contains=_text(query.get("contains", "")),
             min_characters=_count(query, "min_characters"),
             max_characters=_count(query, "max_characters"),
+            filter=_filter(query.get("filter", "")),
         )
         answer = await datasets.ask(datasets.service.ListRecords, asked)
         return page_of([record_json(r) for r in answer.records], has_more=answer.has_more)
@@ -181,6 +183,22 @@ def _text(value: str) -> str:
     if len(value) > 256 or "\x00" in value:
         raise InvalidRequest("'contains' takes at most 256 characters.", param="contains")
     return value
+
+
+def _filter(text: str) -> str:
+    """Return the filter of an insight's bar, as JSON that the registry judges."""
+    if text and (len(text) > 1024 or not isinstance(_json(text), dict)):
+        raise InvalidRequest(
+            "'filter' takes the filter of a bar of an insight, as JSON.", param="filter"
+        )
+    return text
+
+
+def _json(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
 
 
 def _count(query: dict[str, str], name: str) -> int:

@@ -25,6 +25,7 @@ from argosy.registry.blobs.adapters import AdapterFolders
 from argosy.registry.blobs.files import FileBlobs
 from argosy.registry.blobs.staging import Staging
 from argosy.registry.datasets.app import open_datasets
+from argosy.registry.datasets.usecases.versions import Versions, VersionSources
 from argosy.registry.intake.artifacts import ArtifactLimits
 from argosy.registry.intake.catalog_file import read_catalog_file
 from argosy.registry.intake.file_judge import FileLimits
@@ -108,11 +109,12 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     publish = PublishAdapter(
         database, folders, outbox, feed, clock, _artifact_limits(settings), metrics
     )
+    versions = Versions(database, blobs, clock)
     models = Models(database, folders, outbox, feed, clock)
     measure = MeasureTokens(
         database,
         models,
-        {ids.FILE: FileSources(files)},
+        {ids.FILE: FileSources(files), ids.DATASET_VERSION: VersionSources(versions)},
         CountingProcess(settings.measure_seconds),
         clock,
         at_once=settings.measures_at_once,
@@ -198,7 +200,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         idle_seconds=settings.upload_idle_seconds,
     )
 
-    datasets = open_datasets(runtime, database, blobs)
+    datasets = open_datasets(runtime, database, blobs, versions)
 
     def register(server: grpc.aio.Server) -> None:
         datasets_pb2_grpc.add_DatasetServiceServicer_to_server(datasets, server)

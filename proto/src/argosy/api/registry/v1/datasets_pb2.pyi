@@ -255,7 +255,7 @@ class DatasetTask(_message.Message):
     project_id: _builtins.str
     dataset_id: _builtins.str
     type: _builtins.str
-    """import, clean, augment, insight, export, draft, split, mix or reflow."""
+    """import, clean, augment, insight, export, draft, split, mix, convert or reflow."""
     status: _builtins.str
     """queued, running, succeeded, failed or cancelled."""
     parameters: _builtins.str
@@ -900,6 +900,7 @@ class ListRecordsRequest(_message.Message):
     CONTAINS_FIELD_NUMBER: _builtins.int
     MIN_CHARACTERS_FIELD_NUMBER: _builtins.int
     MAX_CHARACTERS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     version_id: _builtins.str
     contains: _builtins.str
@@ -907,6 +908,8 @@ class ListRecordsRequest(_message.Message):
     min_characters: _builtins.int
     """Bounds of the record's characters; 0 for none."""
     max_characters: _builtins.int
+    filter: _builtins.str
+    """A JSON object: the filter of a bar of the version's latest insight; empty for none."""
     @_builtins.property
     def page(self) -> _common_pb2.PageRequest: ...
     @_builtins.property
@@ -923,10 +926,11 @@ class ListRecordsRequest(_message.Message):
         contains: _builtins.str = ...,
         min_characters: _builtins.int = ...,
         max_characters: _builtins.int = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contains", b"contains", "max_characters", b"max_characters", "min_characters", b"min_characters", "page", b"page", "project_id", b"project_id", "statuses", b"statuses", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contains", b"contains", "filter", b"filter", "max_characters", b"max_characters", "min_characters", b"min_characters", "page", b"page", "project_id", b"project_id", "statuses", b"statuses", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,7 +17,7 @@ from argosy.registry.usecases import sweep
 
 
 def open_datasets(
-    runtime: Runtime[RegistrySettings], database: Database, blobs: BlobStore
+    runtime: Runtime[RegistrySettings], database: Database, blobs: BlobStore, versions: Versions
 ) -> DatasetServicer:
     """Build what serves data sets, and set its background work going."""
     settings, clock = runtime.settings, runtime.clock
@@ -36,7 +36,7 @@ def open_datasets(
     )
     return DatasetServicer(
         datasets,
-        Versions(database, blobs, clock),
+        versions,
         Records(database, clock, settings.max_line_bytes),
         Tasks(database, clock, settings.max_data_tasks, supervisor.wake),
     )

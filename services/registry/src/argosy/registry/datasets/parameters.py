@@ -10,12 +10,17 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from argosy.kit.errors import InvalidRequest
-from argosy.registry.datasets.formats.names import WORDS
+from argosy.registry.datasets.formats.names import PROMPT_COMPLETION, WORDS
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 _FileId = Annotated[str, Field(pattern=r"^file-[A-Za-z0-9_-]{1,64}$")]
 VersionId = Annotated[str, Field(pattern=r"^dsv_[A-Za-z0-9_-]{1,64}$")]
 _Column = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Model = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+_Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 def _known_format(word: str) -> str:
@@ -63,7 +68,117 @@ class Import(Parameters):
     mode: Literal["append", "replace"] = "append"
 
 
-TYPES: Final[Mapping[str, type[Parameters]]] = {"import": Import}
+class OfVersion(Parameters):
+    """Work on one version of the task's data set."""
+
+    version_id: VersionId
+
+
+class Clean(OfVersion):
+    """Send the records through operators: `{"clean": [{"name", "args"?}, …], "filter": […], …}`."""
+
+    operations: dict[str, Any]
+    samples: int = Field(default=5, ge=0, le=50)
+
+
+class ShareThresholds(Parameters):
+    """From where on a warning is given."""
+
+    duplicates: _Share | None = None
+    near_duplicate_likeness: _Share | None = None
+    coverage: _Share | None = None
+
+
+class Look(OfVersion):
+    """See what is in the records; tokens are counted with the template of a base model."""
+
+    model: _Model | None = None
+    thresholds: ShareThresholds | None = None
+
+
+class Export(OfVersion):
+    """Write the records as a file of a format."""
+
+    format: FormatName = "openai"
+    file_type: Literal["jsonl", "csv"] = "jsonl"
+
+    @model_validator(mode="after")
+    def _table(self) -> Export:
+        if self.file_type == "csv" and self.format != PROMPT_COMPLETION:
+            raise ValueError(f"a csv file holds the format {PROMPT_COMPLETION} only")
+        return self
+
+
+class Split(OfVersion):
+    """Make two versions: `split_ratio` percent of the records are set aside for validation."""
+
+    split_ratio: Annotated[float, Field(ge=0, le=100)] = 20.0
+    seed: _Seed = 0
+
+
+class MixedVersion(Parameters):
+    """One set of a mix and how much of it is drawn."""
+
+    version_id: VersionId
+    sampling_rate: Annotated[float, Field(ge=0.01, le=10)] = 1.0
+
+
+class Mix(Parameters):
+    """Draw from several versions, presets too, into the task's data set."""
+
+    sources: Annotated[list[MixedVersion], Field(min_length=1, max_length=50)]
+    seed: _Seed = 0
+
+
+class Convert(Parameters):
+    """Bring a ranked version into the task's data set as pairs, or as its best answers."""
+
+    version_id: VersionId
+    to: Literal["preference", "dialogue"] = "preference"
+    neighbours_only: bool = False
+
+
+class Asking(OfVersion):
+    """Work that asks a served model."""
+
+    model: _Model
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=100_000)] | None = None
+
+    def sampling(self) -> dict[str, Any]:
+        """Return how the model is sampled, as a completion's body says it."""
+        names = {"temperature", "top_p", "max_tokens"}
+        return self.model_dump(include=names, exclude_none=True)
+
+
+class Draft(Asking):
+    """Let a model answer what has no answer; `answers` several to choose from or to rank."""
+
+    answers: Annotated[int, Field(ge=1, le=16)] = 1
+    instructions: Annotated[str, Field(max_length=8_000)] = ""
+
+
+class Augment(Asking):
+    """Let a model write more records; the range of each number is the operator's."""
+
+    num_seed_fewshot: Annotated[int, Field(ge=1, le=10)] = 5
+    num_instances_to_generate: Annotated[int, Field(ge=1, le=5000)] = 100
+    similarity_threshold: Annotated[float, Field(ge=0, le=1)] = 0.7
+    seed: _Seed = 0
+
+
+TYPES: Final[Mapping[str, type[Parameters]]] = {
+    "augment": Augment,
+    "clean": Clean,
+    "convert": Convert,
+    "draft": Draft,
+    "export": Export,
+    "import": Import,
+    "insight": Look,
+    "mix": Mix,
+    "split": Split,
+}
 
 P = TypeVar("P", bound=Parameters)
 

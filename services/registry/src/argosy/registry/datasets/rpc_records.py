@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 from argosy.api.registry.v1 import datasets_pb2 as pb
 from argosy.api.registry.v1 import datasets_pb2_grpc
 from argosy.registry.datasets import translate as to
+from argosy.registry.datasets.operators.insight import filters
 from argosy.registry.datasets.sets import RecordFilter
 from argosy.registry.datasets.usecases.records import Records
 from argosy.registry.rpc.edge import edge
@@ -28,6 +31,8 @@ class RecordCalls(datasets_pb2_grpc.DatasetServiceServicer):
             request.max_characters,
         )
         with edge():
+            if request.filter:
+                wanted = replace(wanted, traits=filters.check(json.loads(request.filter)))
             version, found, more = await self._records.list(
                 request.project_id,
                 request.version_id,

@@ -132,6 +132,8 @@ class RecordFilter:
     contains: str = ""
     min_characters: int = 0
     max_characters: int = 0
+    # A filter of an insight's bar.
+    traits: dict[str, Any] = field(default_factory=dict)
 
 
 def record_id(version_id: str, position: int) -> str:

@@ -5,12 +5,13 @@ Many rows come in by COPY from lines that the caller has prepared (`copy_line`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import itertools
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from argosy.registry.datasets.sets import Record, RecordFilter, RecordStatus
-from argosy.registry.datasets.store.tables import record
+from argosy.registry.datasets.store.tables import record, trait
 from argosy.registry.store import accounts_pages
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,35 +25,39 @@ def copy_line(status: RecordStatus, characters: int, body: str, notes: str = "")
 
     JSON has no raw line end or tab, so only the backslash needs its escape.
     """
-    return "\t".join(
-        (status.value, str(characters), body.replace("\\", "\\\\"), notes.replace("\\", "\\\\"))
-    )
+    return "\t".join((status.value, str(characters), json_line(body), json_line(notes)))
+
+
+def json_line(text: str) -> str:
+    """Return JSON text as a column of COPY's text form."""
+    return text.replace("\\", "\\\\")
 
 
 async def copy(
     connection: AsyncConnection, version_seq: int, first: int, lines: Iterable[str]
 ) -> int:
     """Append the rows of `lines` at positions from `first` on; returns how many there were."""
+    columns = ["version", "position", "status", "characters", "body", "notes"]
+    rows = (f"{version_seq}\t{first + n}\t{line}\n" for n, line in enumerate(lines))
+    return await copy_rows(connection, record.name, columns, rows)
+
+
+async def copy_rows(
+    connection: AsyncConnection, table: str, columns: Sequence[str], rows: Iterable[str]
+) -> int:
+    """Bring rows of COPY's text form into a table; returns how many there were."""
     count = 0
 
-    async def rows() -> AsyncIterator[bytes]:
+    async def batched() -> AsyncIterator[bytes]:
         nonlocal count
-        batch: list[str] = []
-        for line in lines:
-            batch.append(f"{version_seq}\t{first + count}\t{line}\n")
-            count += 1
-            if len(batch) >= _BATCH:
-                yield "".join(batch).encode()
-                batch.clear()
-        if batch:
+        remaining = iter(rows)
+        while batch := list(itertools.islice(remaining, _BATCH)):
+            count += len(batch)
             yield "".join(batch).encode()
 
     raw = (await connection.get_raw_connection()).driver_connection
     await cast(Any, raw).copy_to_table(
-        record.name,
-        source=rows(),
-        columns=["version", "position", "status", "characters", "body", "notes"],
-        timeout=_COPY_SECONDS,
+        table, source=batched(), columns=list(columns), timeout=_COPY_SECONDS
     )
     return count
 
@@ -135,6 +140,42 @@ async def next_open(connection: AsyncConnection, version_seq: int, after: int) -
     return None
 
 
+async def unannotated(
+    connection: AsyncConnection, version_seq: int, after: int, limit: int
+) -> list[Record]:
+    """Return the next records after `after` that have no answer, not even a draft."""
+    rows = await connection.execute(
+        sa.select(record)
+        .where(
+            record.c.version == version_seq,
+            record.c.position > after,
+            record.c.status == RecordStatus.UNANNOTATED.value,
+        )
+        .order_by(record.c.position)
+        .limit(limit)
+    )
+    return [_record(row) for row in rows]
+
+
+async def put_draft(connection: AsyncConnection, version_seq: int, value: Record) -> bool:
+    """Overwrite a record that still has no answer; tells whether it had none."""
+    result = await connection.execute(
+        record.update()
+        .where(
+            record.c.version == version_seq,
+            record.c.position == value.position,
+            record.c.status == RecordStatus.UNANNOTATED.value,
+        )
+        .values(
+            status=value.status.value,
+            characters=value.characters,
+            body=value.body,
+            notes=value.notes,
+        )
+    )
+    return bool(result.rowcount)
+
+
 async def put(connection: AsyncConnection, version_seq: int, value: Record) -> None:
     """Overwrite a record."""
     await connection.execute(
@@ -191,7 +232,24 @@ def _matches(wanted: RecordFilter) -> Sequence[sa.ColumnElement[bool]]:
         found.append(record.c.characters >= wanted.min_characters)
     if wanted.max_characters:
         found.append(record.c.characters <= wanted.max_characters)
+    if wanted.traits:
+        found.append(_has_traits(wanted.traits))
     return found
+
+
+def _has_traits(asked: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    """Return the condition on records whose traits pass a filter of an insight."""
+    value = trait.c.traits[asked["trait"]]
+    found: list[sa.ColumnElement[bool]] = []
+    if "value" in asked:
+        found.append(value == sa.cast(asked["value"], trait.c.traits.type))
+    if "min" in asked:
+        found.append(value.as_float() >= asked["min"])
+    if "max" in asked:
+        found.append(value.as_float() < asked["max"])
+    return sa.exists().where(
+        trait.c.version == record.c.version, trait.c.position == record.c.position, *found
+    )
 
 
 def _record(row: accounts_pages.Row) -> Record:

@@ -91,6 +91,14 @@ record: Final = sa.Table(
     ),
 )
 
+trait: Final = sa.Table(
+    "dataset_trait",
+    metadata,
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("traits", JSONB, nullable=False),
+)
+
 task: Final = sa.Table(
     "dataset_task",
     metadata,

@@ -20,7 +20,7 @@ from argosy.registry.datasets.sets import (
     check_kind,
     check_metadata,
 )
-from argosy.registry.datasets.store import records, sets, versions
+from argosy.registry.datasets.store import records, sets, traits, versions
 from argosy.registry.datasets.usecases.shelf import dataset_in, unknown
 from argosy.registry.domain.accounts import check_name
 from argosy.registry.domain.paging import page
@@ -146,6 +146,7 @@ class Datasets:
                 if removed < _SWEEP_ROWS:
                     break
             async with self._database.begin() as connection:
+                await traits.remove(connection, version.seq)
                 await versions.remove(connection, version.id)
             if version.blob:
                 await self._blobs.delete(version.blob)

@@ -8,22 +8,46 @@ from __future__ import annotations
 from datetime import datetime
 
 from argosy.registry.datasets import parameters as p
+from argosy.registry.datasets.operators.catalogue import pipeline
 from argosy.registry.datasets.tasks import Task
 from argosy.registry.datasets.usecases.shelf import dataset_in, unknown, version_in
 from argosy.registry.store import files
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+# These change nothing, so a preset will do.
+_READS = (p.Look, p.Export)
+
 
 async def check(
     connection: AsyncConnection, task: Task, asked: p.Parameters, now: datetime
 ) -> None:
-    """Raise NotFound, PermissionDenied or Conflict if the task cannot be done."""
+    """Raise NotFound, PermissionDenied, Conflict or RuleBroken if the task cannot be done."""
     if isinstance(asked, p.Import):
         await dataset_in(connection, task.project_id, task.dataset_id, change=True)
         if asked.version_id is not None:
             await version_in(
                 connection, task.project_id, asked.version_id, task.dataset_id, change=True
             )
+    elif isinstance(asked, p.OfVersion):
+        if isinstance(asked, p.Clean):
+            pipeline(asked.operations)
+        change = isinstance(asked, p.Draft)
+        await dataset_in(
+            connection, task.project_id, task.dataset_id, change=not isinstance(asked, _READS)
+        )
+        await version_in(
+            connection, task.project_id, asked.version_id, task.dataset_id, change=change
+        )
+    elif isinstance(asked, p.Mix | p.Convert):
+        await dataset_in(connection, task.project_id, task.dataset_id, change=True)
+        wanted = (
+            [s.version_id for s in asked.sources]
+            if isinstance(asked, p.Mix)
+            else [asked.version_id]
+        )
+        for version_id in wanted:
+            await version_in(connection, task.project_id, version_id)
+    if isinstance(asked, p.Import):
         file_id = asked.source.file_id
         if file_id is not None:
             found = await files.find(connection, task.project_id, file_id, now)

@@ -16,10 +16,12 @@ from argosy.kit.db import Database
 from argosy.kit.errors import Conflict, InvalidRequest
 from argosy.kit.failpoints import failpoint
 from argosy.registry.blobs.contract import BlobStore, Sealed
+from argosy.registry.datasets.opinions import Opinions
 from argosy.registry.datasets.sets import Step, Version, VersionStatus
 from argosy.registry.datasets.store import records, sets, versions
 from argosy.registry.datasets.usecases.shelf import dataset_in, unknown, version_in
 from argosy.registry.domain.paging import page
+from argosy.registry.usecases.measure_tokens import Source
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _DEFAULT_PAGE: Final = 20
@@ -104,10 +106,11 @@ class Versions:
                 return await version_in(connection, project_id, version_id, dataset_id)
             version = await version_in(connection, project_id, version_id, dataset_id, change=True)
             _check_publishable(version)
-            sealed = await self._write(connection, version)
+            opinions = Opinions(version.id)
+            sealed = await self._write(connection, version, opinions)
             failpoint("registry.dataset.before_publish")
             steps = [version.annotated(now)] if version.annotations else []
-            details = {"records": version.records, "sha256": sealed.sha256}
+            details = {"records": version.records, "sha256": sealed.sha256} | opinions.told()
             await versions.add_steps(
                 connection, version_id, [*steps, Step("publish", now, details)]
             )
@@ -131,6 +134,16 @@ class Versions:
 
         Raises NotFound, or Conflict for one that is not published.
         """
+        version = await self.published(project_id, version_id)
+        try:
+            async with self._blobs.read(version.blob) as pieces:
+                yield pieces
+        except FileNotFoundError:
+            # Deleted between the look at the row and the opening of the blob.
+            raise unknown("Dataset version", version_id, param="version_id") from None
+
+    async def published(self, project_id: str, version_id: str) -> Version:
+        """Return a published version; raises NotFound, or Conflict for a draft."""
         version = await self.get(project_id, version_id, "")
         if version.status is not VersionStatus.PUBLISHED:
             raise Conflict(
@@ -139,12 +152,7 @@ class Versions:
                 param="version_id",
                 code="version_not_published",
             )
-        try:
-            async with self._blobs.read(version.blob) as pieces:
-                yield pieces
-        except FileNotFoundError:
-            # Deleted between the look at the row and the opening of the blob.
-            raise unknown("Dataset version", version_id, param="version_id") from None
+        return version
 
     async def _parent(
         self, connection: AsyncConnection, project_id: str, dataset_id: str, wanted: str
@@ -153,11 +161,26 @@ class Versions:
             return await version_in(connection, project_id, wanted, dataset_id)
         return (await versions.latest(connection, [dataset_id])).get(dataset_id)
 
-    async def _write(self, connection: AsyncConnection, version: Version) -> Sealed:
+    async def _write(
+        self, connection: AsyncConnection, version: Version, opinions: Opinions
+    ) -> Sealed:
         async with self._blobs.upload() as blob:
             async for some in records.batches(connection, version.seq):
                 await blob.write("".join(f"{r.body}\n" for r in some).encode())
+                opinions.hear(some)
             return await blob.commit()
+
+
+class VersionSources:
+    """Published versions as records whose tokens are counted."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+
+    async def find(self, project_id: str, source_id: str) -> Source:
+        """Return a version's records; raises NotFound, Conflict."""
+        version = await self._versions.published(project_id, source_id)
+        return Source(version.sha256, self._versions.read(project_id, source_id))
 
 
 def _check_publishable(version: Version) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import importlib
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,15 +23,23 @@ from argosy.registry.blobs.files import FileBlobs
 from argosy.registry.blobs.staging import Staging
 from argosy.registry.datasets.store import tasks
 from argosy.registry.datasets.tasks import Lease
-from argosy.registry.datasets.worker import importing
 from argosy.registry.datasets.worker.bench import Bench, LeaseLost, Progress, say
 from argosy.registry.domain.rules import RuleBroken
 from argosy.registry.settings import RegistrySettings
 
 _log = logging.getLogger(__name__)
 
-_WORK: Final[Mapping[str, Callable[[Bench], Awaitable[None]]]] = {
-    "import": importing.work,
+# Modules by name: a child loads what its own task needs, and keeps its memory for the records.
+_WORK: Final[Mapping[str, tuple[str, str]]] = {
+    "augment": ("augmenting", "work"),
+    "clean": ("cleaning", "work"),
+    "convert": ("combining", "convert"),
+    "draft": ("drafting", "work"),
+    "export": ("exporting", "work"),
+    "import": ("importing", "work"),
+    "insight": ("insight", "work"),
+    "mix": ("combining", "mix"),
+    "split": ("combining", "split"),
 }
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -56,7 +65,7 @@ async def _main(task_id: str, epoch: int) -> int:
 
 async def _work(bench: Bench) -> int:
     try:
-        await _WORK[bench.task.type](bench)
+        await _work_of(bench.task.type)(bench)
     except LeaseLost:
         _log.warning("the task is no longer this child's", extra={"task_id": bench.task.id})
     except ApiError as error:
@@ -69,6 +78,14 @@ async def _work(bench: Bench) -> int:
         message = "The registry's storage is full. Delete files, or ask the operator for space."
         say(failure=_failure("Unavailable", message, None, "storage_full"))
     return 0
+
+
+def _work_of(task_type: str) -> Callable[[Bench], Awaitable[None]]:
+    module, name = _WORK[task_type]
+    found: Callable[[Bench], Awaitable[None]] = getattr(
+        importlib.import_module(f"argosy.registry.datasets.worker.{module}"), name
+    )
+    return found
 
 
 def _failure(kind: str, message: str, param: str | None, code: str | None) -> dict[str, Any]:

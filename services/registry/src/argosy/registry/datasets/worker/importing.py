@@ -7,7 +7,6 @@ are taken all the same.
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +24,7 @@ from argosy.registry.datasets.store.records import copy_line
 from argosy.registry.datasets.usecases.shelf import dataset_in
 from argosy.registry.datasets.worker.bench import Bench
 from argosy.registry.datasets.worker.landing import Rows, open_version, put_rows
+from argosy.registry.datasets.worker.spools import dump
 from argosy.registry.intake.problems import Problem
 
 # As many wrong lines as an answer names.
@@ -152,11 +152,6 @@ def _taken(row: Row, asked: Import, tally: Tally) -> str | None:
     if row.place.member:
         notes["file"] = row.place.member
     return copy_line(status, characters(reading.record), dump(reading.record), dump(notes))
-
-
-def dump(value: Any) -> str:
-    """Return a value as the JSON text that is stored: characters as they are, no spaces."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _kind_of_first(reading: Reading, *, annotated: bool) -> str:

@@ -66,11 +66,13 @@ async def open_version(
     return draft
 
 
-async def new_version(
-    connection: AsyncConnection, dataset_id: str, parent: Version, now: datetime
+async def next_version(
+    connection: AsyncConnection, task: Task, parent_id: str, now: datetime
 ) -> Version:
-    """Return a new, empty draft whose lineage goes on from `parent`'s."""
-    return await _next(connection, dataset_id, parent, now, empty=True)
+    """Return a new, empty draft of the task's data set, whose lineage goes on from the parent's."""
+    target = await dataset_in(connection, task.project_id, task.dataset_id, change=True)
+    parent = await version_in(connection, task.project_id, parent_id, target.id)
+    return await _next(connection, target.id, parent, now, empty=True)
 
 
 async def put_rows(
