@@ -11,6 +11,7 @@ from argosy.cli.commands.down import down
 from argosy.cli.commands.explain import explain
 from argosy.cli.commands.gateway import gateway
 from argosy.cli.commands.logs import logs
+from argosy.cli.commands.recipes import recipes
 from argosy.cli.commands.status import status
 from argosy.cli.commands.top import top
 from argosy.cli.commands.up import up
@@ -28,6 +29,7 @@ def application() -> typer.Typer:
     )
     for command in (up, down, status, logs, chat, demo, gateway, explain, top):
         app.command()(command)
+    app.add_typer(recipes, name="recipes")
     return app
 
 

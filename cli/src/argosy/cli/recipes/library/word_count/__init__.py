@@ -1,0 +1,1 @@
+"""A recipe; its parts are `recipe.toml` and `generator.py`."""
