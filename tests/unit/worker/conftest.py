@@ -41,6 +41,64 @@ class Run:
 
 StartRun = Callable[..., Run]
 
+SPEC: dict[str, Any] = {
+    "job_id": "ftjob-test",
+    "seed": 7,
+    "n_epochs": 1,
+    "batch_size": 4,
+    "learning_rate": 0.01,
+    "lora_rank": 4,
+    "max_seq_length": 256,
+    "checkpoint_every_steps": 4,
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run for `in_process`: its directory's name and what differs from the common spec."""
+
+    name: str
+    changes: dict[str, Any]
+    die_at_step: int | None = None
+    failpoints: str = ""
+
+
+def run_in_process(
+    ml_python: str, folder: Path, model: Path, planned: list[Planned]
+) -> dict[str, Run]:
+    """All runs in one process of the ML environment, in order, each in `folder`/name."""
+    tasks = []
+    for each in planned:
+        (folder / each.name).mkdir()
+        tasks.append(
+            {
+                "directory": str(folder / each.name),
+                "spec": SPEC | {"weights_path": str(model)} | each.changes,
+                "die_at_step": each.die_at_step,
+                "failpoints": each.failpoints,
+            }
+        )
+    subprocess.run(
+        [ml_python, str(Path(__file__).with_name("in_process.py"))],
+        input=json.dumps(tasks).encode(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=True,
+        timeout=10 * DEADLINE_SECONDS,
+    )
+    return {each.name: _finished(folder / each.name) for each in planned}
+
+
+def _finished(directory: Path) -> Run:
+    lines = (directory / "events.jsonl").read_text("utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
+    return Run(directory, 1 if events[-1]["event"] == "failed" else 0, events)
+
+
+def write_records(path: Path, records: list[dict[str, Any]]) -> str:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    return str(path)
+
 
 @pytest.fixture(scope="session")
 def ml_python() -> str:
@@ -83,20 +141,9 @@ def start_run(ml_python: str, tiny_model: Path) -> StartRun:
     ) -> Run:
         """Runs a child in `directory`; `changes` go into its spec."""
         directory.mkdir(exist_ok=True)
-        spec = {
-            "job_id": "ftjob-test",
+        spec = SPEC | {
             "weights_path": str(tiny_model),
             "training_file": str(directory / "train.jsonl"),
-            "validation_file": None,
-            "seed": 7,
-            "n_epochs": 1,
-            "batch_size": 4,
-            "learning_rate": 0.01,
-            "lora_rank": 4,
-            "max_seq_length": 256,
-            "checkpoint_every_steps": 4,
-            "max_steps": None,
-            "resume_from": None,
         }
         (directory / "spec.json").write_text(json.dumps(spec | changes), "utf-8")
         environment = {**os.environ, "ARGOSY_FAILPOINTS": failpoints}

@@ -1,7 +1,8 @@
 """Runs many specs one after the other in one process of the ML environment.
 
 `python tests/unit/worker/in_process.py` reads a JSON list of objects on stdin: `directory`, `spec`
-and perhaps `die_at_step`. Each run's events go to `events.jsonl` in its directory. The child's own
+and perhaps `die_at_step`
+and `failpoints`. Each run's events go to `events.jsonl` in its directory. The child's own
 process takes seconds to import torch: what needs no process of its own is tried here. A run that
 dies does so by an exception between two steps, as unforeseen by the loop as a kill.
 """
@@ -15,9 +16,9 @@ from typing import Any
 
 from argosy.trainer.worker.__main__ import QUIET_ENVIRONMENT
 
-os.environ.update(QUIET_ENVIRONMENT)
+# Tiny tensors gain nothing from a second thread, and threads that wait take time from others.
+os.environ.update(QUIET_ENVIRONMENT | {"OMP_NUM_THREADS": "1"})
 
-import torch
 from argosy.trainer.worker.checkpoints import Checkpoints, verify
 from argosy.trainer.worker.failpoints import Failpoints
 from argosy.trainer.worker.failures import failure_of
@@ -45,14 +46,16 @@ class DyingProgress(Progress):
             raise Died
 
 
-def run(directory: Path, spec: dict[str, Any], die_at_step: int | None) -> None:
+def run(
+    directory: Path, spec: dict[str, Any], die_at_step: int | None = None, failpoints: str = ""
+) -> None:
     (directory / "spec.json").write_text(json.dumps(spec), "utf-8")
     with (directory / "events.jsonl").open("w", encoding="utf-8") as stream:
         progress = DyingProgress(stream, die_at_step)
         try:
             parsed = load_spec(directory)
             done = verify(parsed.resume_from) if parsed.resume_from else 0
-            checkpoints = Checkpoints(directory, Failpoints(""))
+            checkpoints = Checkpoints(directory, Failpoints(failpoints))
             recipe_of(parsed.method)(Run(parsed, done, checkpoints, progress, StopSignal()))
         except Died:
             pass
@@ -64,9 +67,8 @@ def run(directory: Path, spec: dict[str, Any], die_at_step: int | None) -> None:
 
 
 def main() -> None:
-    torch.set_num_threads(2)
     for each in json.load(sys.stdin):
-        run(Path(each["directory"]), each["spec"], each.get("die_at_step"))
+        run(Path(each.pop("directory")), **each)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,10 @@ from transformers import (
     AutoModelForImageTextToText,
     AutoModelForSequenceClassification,
 )
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+)
 
 ADAPTER_CONFIG = "adapter_config.json"
 CAUSAL, SCORING = "CAUSAL_LM", "SEQ_CLS"
@@ -59,12 +62,13 @@ def load_base(weights: Path, dtype: torch.dtype) -> Any:
 
 
 def load_scoring_base(weights: Path, dtype: torch.dtype, filler: int) -> Any:
-    try:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            weights, num_labels=1, dtype=dtype
+    config = AutoConfig.from_pretrained(weights)
+    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        raise Unsupported(
+            f"a model of architecture {config.model_type} cannot be a reward model: the training "
+            "library has no score head for it"
         )
-    except ValueError as error:
-        raise Unsupported(f"this model cannot be a reward model: {error}") from error
+    model = AutoModelForSequenceClassification.from_pretrained(weights, num_labels=1, dtype=dtype)
     model.config.get_text_config().pad_token_id = model.config.pad_token_id = filler
     return _named(model, weights)
 
@@ -93,6 +97,10 @@ def _at_scale(spec: Spec, base: Any, task: str) -> Any:
                 num_virtual_tokens=spec.virtual_tokens,
                 # Words that the model knows are a far better start than noise.
                 prompt_tuning_init=PromptTuningInit.SAMPLE_VOCAB,
+                # Asked for by the library, used by other kinds of prompt learning only; not every
+                # architecture calls them by a name that it knows.
+                num_attention_heads=1,
+                num_layers=1,
             ),
         )
     return get_peft_model(

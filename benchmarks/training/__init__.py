@@ -1,0 +1,1 @@
+"""Training measured: its speed beside plain TRL, and what each method does to a model."""

@@ -1,0 +1,195 @@
+"""What each method does to the packaged model, seen on requests that no run has learnt from.
+
+`python -m benchmarks.training.behaviour [METHOD …]`; exit status 1 if a method changed too little.
+About ten minutes a method on two quiet cores. Supervised tuning teaches a closing word. The others
+teach brevity: the model's own long answers are the worse ones (of RLHF: are worth less).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.training.child import greedy, train, write
+from benchmarks.training.requests import Requests, split
+
+CLOSING: Final = "Over."
+MAX_TOKENS: Final = 32
+SHORT: Final = "{} is something that many people know."
+GRADER: Final = {
+    "type": "python",
+    "source": "def grade(sample, item):\n    return 1 - min(len(sample['output_text']), 200) / 200",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A measure of the answers to held-out requests, before and after."""
+
+    method: str
+    measure: str
+    before: float
+    after: float
+    holds: bool
+    more: str = ""
+
+    def row(self) -> str:
+        verdict = "yes" if self.holds else "NO"
+        return (
+            f"| {self.method} | {self.measure} | {self.before:.2f} | {self.after:.2f} "
+            f"| {verdict} | {self.more} |"
+        )
+
+
+class Laboratory:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.requests: Requests = split(seed=1, training=48, held_out=16)
+        self._base = greedy(None, self.requests.held_out, MAX_TOKENS)
+        self._own: list[dict[str, Any]] = []
+
+    def sft(self) -> Change:
+        records = [
+            chat(request, f"{SHORT.format(subject(request))} {CLOSING}")
+            for request in self.requests.training
+        ]
+        after = self._tuned("sft", records, batch_size=8, learning_rate=1e-3, max_steps=18)
+        share = [self._share(answers, closes) for answers in (self._base, after)]
+        return Change("sft", f"answers that close with {CLOSING!r}", *share, share[1] > 0.9)
+
+    def dpo(self) -> Change:
+        after = self._tuned(
+            "dpo", self._pairs(), method="dpo", batch_size=8, learning_rate=3e-4, max_steps=12
+        )
+        return self._shorter("dpo", after)
+
+    def kto(self) -> Change:
+        verdicts = [
+            {
+                "messages": pair["input"]["messages"],
+                "completion": pair[side][0]["content"],
+                "label": side == "preferred_output",
+            }
+            for pair in self._pairs()
+            for side in ("preferred_output", "non_preferred_output")
+        ]
+        after = self._tuned(
+            "kto", verdicts, method="kto", batch_size=16, learning_rate=5e-4, max_steps=12
+        )
+        return self._shorter("kto", after)
+
+    def rlhf(self) -> Change:
+        """The reward is a grader."""
+        return self._reinforced("rlhf", grader=GRADER)
+
+    def rlhf_model(self) -> Change:
+        """The reward is a model trained on the pairs."""
+        pairs = self._pairs()
+        folder = self._folder / "reward"
+        folder.mkdir()
+        trained = train(
+            folder,
+            {
+                "method": "reward",
+                "training_file": write(folder / "train.jsonl", pairs[:36]),
+                "validation_file": write(folder / "valid.jsonl", pairs[36:]),
+                "batch_size": 8,
+                "learning_rate": 2e-4,
+                "max_steps": 12,
+            },
+        )
+        accuracy = trained.named("validation")[-1]["values"]["accuracy"]
+        change = self._reinforced("rlhf_model", reward_model_path=trained.checkpoint())
+        return Change(**vars(change) | {"more": f"reward model right on {accuracy:.0%} of pairs"})
+
+    def _reinforced(self, name: str, **reward: Any) -> Change:
+        prompts = [{"messages": [user(request)]} for request in self.requests.training]
+        after = self._tuned(
+            name, prompts, method="rlhf", batch_size=4, learning_rate=5e-4, max_steps=24,
+            generations=4, max_completion_tokens=MAX_TOKENS, kl_coefficient=0.005, **reward,
+        )  # fmt: skip
+        return self._shorter(name, after)
+
+    def _pairs(self) -> list[dict[str, Any]]:
+        requests = self.requests.training
+        self._own = self._own or greedy(None, requests, MAX_TOKENS)
+        return [
+            {
+                "input": {"messages": [user(request)]},
+                "preferred_output": [assistant(SHORT.format(subject(request)))],
+                "non_preferred_output": [assistant(own["text"])],
+            }
+            for request, own in zip(requests, self._own, strict=True)
+        ]
+
+    def _tuned(self, name: str, records: list[dict[str, Any]], **spec: Any) -> list[dict[str, Any]]:
+        folder = self._folder / name
+        folder.mkdir()
+        trained = train(folder, {"training_file": write(folder / "train.jsonl", records), **spec})
+        ends = [trained.named("step")[index] for index in (0, -1)]
+        told = [{"step": end["step"], "loss": end["train_loss"]} | end["values"] for end in ends]
+        print(f"{name}: {trained.seconds:.0f} s, {json.dumps(told)}", file=sys.stderr)
+        return greedy(trained.checkpoint(), self.requests.held_out, MAX_TOKENS)
+
+    def _shorter(self, method: str, after: list[dict[str, Any]]) -> Change:
+        means = [statistics.fmean(a["tokens"] for a in each) for each in (self._base, after)]
+        measure = f"mean tokens of an answer, of at most {MAX_TOKENS}"
+        return Change(method, measure, *means, means[1] < 0.6 * means[0], after[0]["text"][:60])
+
+    @staticmethod
+    def _share(answers: list[dict[str, Any]], holds: Callable[[dict[str, Any]], bool]) -> float:
+        return statistics.fmean(holds(answer) for answer in answers)
+
+
+def closes(answer: dict[str, Any]) -> bool:
+    return bool(answer["text"].rstrip().endswith(CLOSING))
+
+
+def subject(request: str) -> str:
+    thing = request.removeprefix("Tell me about ").removeprefix("What is ").rstrip(".?")
+    return thing[0].upper() + thing[1:]
+
+
+def user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> dict[str, str]:
+    return {"role": "assistant", "content": text}
+
+
+def chat(request: str, answer: str) -> dict[str, Any]:
+    return {"messages": [user(request), assistant(answer)]}
+
+
+METHODS: Final[dict[str, Callable[[Laboratory], Change]]] = {
+    "sft": Laboratory.sft,
+    "dpo": Laboratory.dpo,
+    "kto": Laboratory.kto,
+    "rlhf": Laboratory.rlhf,
+    "rlhf_model": Laboratory.rlhf_model,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("methods", nargs="*", default=list(METHODS), metavar="METHOD")
+    wanted = parser.parse_args().methods
+    with tempfile.TemporaryDirectory(prefix="behaviour-") as folder:
+        laboratory = Laboratory(Path(folder))
+        changes = []
+        for name in wanted:
+            changes.append(METHODS[name](laboratory))
+            print(changes[-1].row(), flush=True)
+    return 0 if all(change.holds for change in changes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
