@@ -12,7 +12,7 @@ from pathlib import Path
 def main(model_folder: str, out: str, count: int) -> None:
     """Write `out`/0 … `out`/count-1, rank 8, on the attention's projections."""
     import torch
-    from peft import LoraConfig, get_peft_model  # type: ignore[import-not-found]
+    from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     for number in range(count):

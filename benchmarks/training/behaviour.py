@@ -61,8 +61,11 @@ class Laboratory:
             for request in self.requests.training
         ]
         after = self._tuned("sft", records, batch_size=8, learning_rate=1e-3, max_steps=18)
-        share = [self._share(answers, closes) for answers in (self._base, after)]
-        return Change("sft", f"answers that close with {CLOSING!r}", *share, share[1] > 0.9)
+        before, now = (
+            statistics.fmean(closes(answer) for answer in answers)
+            for answers in (self._base, after)
+        )
+        return Change("sft", f"answers that close with {CLOSING!r}", before, now, now > 0.9)
 
     def dpo(self) -> Change:
         after = self._tuned(
@@ -139,13 +142,12 @@ class Laboratory:
         return greedy(trained.checkpoint(), self.requests.held_out, MAX_TOKENS)
 
     def _shorter(self, method: str, after: list[dict[str, Any]]) -> Change:
-        means = [statistics.fmean(a["tokens"] for a in each) for each in (self._base, after)]
+        before, now = (
+            statistics.fmean(answer["tokens"] for answer in answers)
+            for answers in (self._base, after)
+        )
         measure = f"mean tokens of an answer, of at most {MAX_TOKENS}"
-        return Change(method, measure, *means, means[1] < 0.6 * means[0], after[0]["text"][:60])
-
-    @staticmethod
-    def _share(answers: list[dict[str, Any]], holds: Callable[[dict[str, Any]], bool]) -> float:
-        return statistics.fmean(holds(answer) for answer in answers)
+        return Change(method, measure, before, now, now < 0.6 * before, after[0]["text"][:60])
 
 
 def closes(answer: dict[str, Any]) -> bool:
