@@ -39,6 +39,7 @@ from argosy.gateway.upstream.files import FilesClient
 from argosy.gateway.upstream.key_lookup import KeyLookup
 from argosy.gateway.upstream.model_lookup import model_not_found
 from argosy.gateway.upstream.models import ModelsClient
+from argosy.gateway.upstream.prices import PricesClient
 from argosy.gateway.upstream.tuning import TuningClient
 from argosy.gateway.upstream.usage import UsageReportsClient
 from argosy.kit import rpc
@@ -357,6 +358,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
                 files=FilesClient(channel),
                 key_desk=KeyDesk(accounts, lookup, Catalog()),
                 models=models,
+                prices=PricesClient(channel),
                 record_usage=usage.append,
                 registry_models=ModelsClient(channel),
                 token_desk=TokenDesk(authenticator, AccessTokens(PEPPER, SystemClock())),

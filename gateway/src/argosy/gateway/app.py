@@ -29,6 +29,7 @@ from argosy.gateway.upstream.key_lookup import KeyLookup
 from argosy.gateway.upstream.model_directory import ModelDirectory
 from argosy.gateway.upstream.model_lookup import ModelLookup
 from argosy.gateway.upstream.models import ModelsClient
+from argosy.gateway.upstream.prices import PricesClient
 from argosy.gateway.upstream.snapshot import SnapshotWatch
 from argosy.gateway.upstream.tuning import TuningClient
 from argosy.gateway.upstream.usage import UsageReportsClient
@@ -87,6 +88,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
             limits=plane.rates,
             key_desk=KeyDesk(accounts, key_lookup, catalog),
             models=models,
+            prices=PricesClient(registry),
             record_usage=meter.record,
             registry_models=registry_models,
             token_desk=TokenDesk(authenticator, tokens),

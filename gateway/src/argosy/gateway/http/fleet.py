@@ -27,6 +27,7 @@ from argosy.gateway.upstream.datasets import DatasetsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
 from argosy.gateway.upstream.models import ModelsClient
+from argosy.gateway.upstream.prices import PricesClient
 from argosy.gateway.upstream.tuning import TuningClient
 from argosy.gateway.upstream.usage import UsageReportsClient
 from argosy.kit.clock import Clock
@@ -47,6 +48,7 @@ class Resources:
     key_desk: KeyDesk
     limits: Limits
     models: Models
+    prices: PricesClient
     record_usage: RecordUsage
     registry_models: ModelsClient
     token_desk: TokenDesk

@@ -11,6 +11,7 @@ from argosy.api.registry.v1 import (
     accounts_pb2_grpc,
     datasets_pb2_grpc,
     measures_pb2_grpc,
+    prices_pb2_grpc,
     registry_pb2_grpc,
     usage_reports_pb2_grpc,
 )
@@ -38,6 +39,7 @@ from argosy.registry.rpc.accounts_people import PeopleServicer
 from argosy.registry.rpc.catalog import CatalogServicer
 from argosy.registry.rpc.files import FileServicer
 from argosy.registry.rpc.measures import MeasureServicer
+from argosy.registry.rpc.prices import PriceServicer
 from argosy.registry.rpc.translate import Translator
 from argosy.registry.rpc.usage import UsageServicer
 from argosy.registry.rpc.usage_reports import UsageReportServicer
@@ -71,6 +73,7 @@ SERVICES = (
     "argosy.api.registry.v1.FileService",
     "argosy.api.registry.v1.MeasureService",
     "argosy.api.registry.v1.UsageService",
+    "argosy.api.registry.v1.PriceService",
     "argosy.api.registry.v1.UsageReportService",
     "argosy.api.registry.v1.AccountService",
     "argosy.api.registry.v1.PeopleService",
@@ -152,6 +155,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     engine_keys = {p.name: p.engine_key.get_secret_value() for p in catalog.pool}
     prices = Prices(database, feed, clock, model_prices(catalog.price), pool_prices(catalog.price))
     await prices.seed()
+    price_desk = PriceServicer(prices, desk, currency)
     engines = {p.name: p.engine for p in catalog.pool}
     translator = Translator(folders, engine_keys, engines, prices)
 
@@ -209,6 +213,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         measures_pb2_grpc.add_MeasureServiceServicer_to_server(MeasureServicer(measure), server)
         registry_pb2_grpc.add_UsageServiceServicer_to_server(UsageServicer(book), server)
         usage_reports_pb2_grpc.add_UsageReportServiceServicer_to_server(reports, server)
+        prices_pb2_grpc.add_PriceServiceServicer_to_server(price_desk, server)
         accounts_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         accounts_pb2_grpc.add_PeopleServiceServicer_to_server(people, server)
         accounts_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)

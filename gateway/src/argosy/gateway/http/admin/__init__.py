@@ -6,6 +6,7 @@ from argosy.gateway.http.admin.admin_api_keys import AdminApiKeysController
 from argosy.gateway.http.admin.audit_logs import AuditLogsController
 from argosy.gateway.http.admin.invites import InvitesController
 from argosy.gateway.http.admin.model_permissions import ModelPermissionsController
+from argosy.gateway.http.admin.prices import PricesController
 from argosy.gateway.http.admin.project_api_keys import ProjectApiKeysController
 from argosy.gateway.http.admin.project_users import ProjectUsersController
 from argosy.gateway.http.admin.projects import ProjectsController
@@ -20,6 +21,7 @@ CONTROLLERS: list[type[Controller]] = [
     AuditLogsController,
     InvitesController,
     ModelPermissionsController,
+    PricesController,
     ProjectApiKeysController,
     ProjectUsersController,
     ProjectsController,
