@@ -11,6 +11,7 @@ from typing import Any, Final
 from argosy.api.registry.v1 import accounts_pb2 as pb
 from argosy.gateway.access import roles, tokens
 from argosy.gateway.access.keys import Authenticator, Caller
+from argosy.gateway.access.spending import require_money
 from argosy.gateway.http import envelope
 from litestar import Request
 
@@ -40,7 +41,9 @@ def identities(
         return who
 
     async def caller(request: Asked) -> Caller:
-        return await known(request, admin=False)
+        who = await known(request, admin=False)
+        require_money(who, request.method, request.scope["path"])
+        return who
 
     async def admin(request: Asked) -> Caller:
         who = await known(request, admin=True)

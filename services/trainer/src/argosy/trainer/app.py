@@ -29,6 +29,7 @@ from argosy.trainer.runs.child import reap
 from argosy.trainer.runs.run import RunPolicy
 from argosy.trainer.runs.workdir import RunRoot
 from argosy.trainer.settings import TrainerSettings
+from argosy.trainer.spend import SpendDesk
 from argosy.trainer.store.transactions import Transactions
 from argosy.trainer.supervisor import Supervisor, SupervisorPolicy
 from argosy.trainer.upkeep import Upkeep
@@ -36,6 +37,7 @@ from argosy.trainer.usecases.control import ControlJob
 from argosy.trainer.usecases.create import CreateJob, Planner
 from argosy.trainer.usecases.journal import Journal
 from argosy.trainer.usecases.read import ReadJobs
+from argosy.trainer.usecases.spending import Spending
 from argosy.trainer.usecases.waiting import ValidateJob
 
 SCHEMA = "trainer"
@@ -81,9 +83,11 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         metrics,
         timedelta(seconds=settings.run_retention_seconds),
     )
+    control = ControlJob(transactions, journal, supervisor)
+    spending = Spending(transactions, control, SpendDesk(channel).exhausted)
     service = TuningService(
         CreateJob(transactions, journal, planner, supervisor.wake),
-        ControlJob(transactions, journal, supervisor),
+        control,
         ReadJobs(transactions),
     )
 
@@ -97,6 +101,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
     )
     runtime.background(upkeep.relist(settings.relist_seconds), "upkeep")
     runtime.background(upkeep.census(), "census")
+    runtime.background(spending.run(settings.spend_seconds), "spending")
     await runtime.enter(
         serving(
             settings,

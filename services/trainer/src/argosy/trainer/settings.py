@@ -30,6 +30,9 @@ class TrainerSettings(DatabaseSettings):
     relist_seconds: float = Field(
         default=60.0, gt=0, description="How often to compare jobs and run folders with the truth."
     )
+    spend_seconds: float = Field(
+        default=15.0, gt=0, description="How often jobs are held to their project's money."
+    )
     stall_seconds: float = Field(
         default=1800.0, gt=0, description="A child that says nothing for this long is killed."
     )
