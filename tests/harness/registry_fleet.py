@@ -96,6 +96,8 @@ class Registry:
             "ARGOSY_BOOTSTRAP_KEY": KEY,
             "ARGOSY_BLOB_ROOT": str(self.blob_root),
             "ARGOSY_CATALOG_FILE": str(self.catalog_file),
+            # They would be in every list and every folder that tests look at.
+            "ARGOSY_PRESET_DATASETS": "false",
             **(env or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None

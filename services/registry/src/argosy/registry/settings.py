@@ -47,6 +47,9 @@ class RegistrySettings(DatabaseSettings):
     max_dataset_records: int = Field(
         default=5_000_000, ge=1, description="Most records that one task may write."
     )
+    preset_datasets: bool = Field(
+        default=True, description="Whether every project sees the packaged preset data sets."
+    )
     data_slots: int = Field(default=2, ge=0, description="Data tasks at work at the same time.")
     max_data_tasks: int = Field(
         default=100, ge=1, description="Data tasks of one project that have not ended."

@@ -8,6 +8,7 @@ from argosy.registry.blobs.contract import BlobStore
 from argosy.registry.datasets.metrics import DatasetMetrics
 from argosy.registry.datasets.rpc import DatasetServicer
 from argosy.registry.datasets.supervisor import Policy, Supervisor
+from argosy.registry.datasets.usecases.presets import PresetDatasets
 from argosy.registry.datasets.usecases.records import Records
 from argosy.registry.datasets.usecases.sets import Datasets
 from argosy.registry.datasets.usecases.tasks import Tasks
@@ -30,6 +31,11 @@ def open_datasets(
     supervisor = Supervisor(database, policy, DatasetMetrics(runtime.metrics))
     datasets = Datasets(database, blobs, clock)
     runtime.background(supervisor.run(), "data tasks")
+    if settings.preset_datasets:
+        presets = PresetDatasets(database, blobs, clock)
+        runtime.background(
+            sweep.repeat(presets, settings.collect_seconds, "preset data sets"), "presets"
+        )
     runtime.background(
         sweep.repeat(datasets.sweep, settings.sweep_seconds, "removal of deleted data sets"),
         "data set removal",
