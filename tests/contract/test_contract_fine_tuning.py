@@ -197,7 +197,6 @@ def test_an_idempotency_key_makes_one_job(fleet: ApiFleet) -> None:
         ({"training_file": "file-doesnotexist"}, "training_file"),
         ({"model": "use-multilingual-v3"}, "model"),
         ({"suffix": "a:b"}, "suffix"),
-        ({"method": {"type": "dpo"}}, "method.type"),
         ({"extra_body": {"argosy": {"rank": 4}}}, "argosy.rank"),
         ({"extra_body": {"argosy": {"lora_rank": 4096}}}, "argosy.lora_rank"),
         ({"hyperparameters": {"n_epochs": 0}}, "hyperparameters.n_epochs"),

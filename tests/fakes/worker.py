@@ -31,6 +31,9 @@ KNOBS: dict[str, Any] = {
     # Exit with this status instead.
     "exit_at_step": None,
     "exit_status": 3,
+    # Die of this signal before this step.
+    "signal_at_step": None,
+    "signal": 11,
     # Say `failed` before this step.
     "fail_at_step": None,
     "fail_reason": "internal",
@@ -52,7 +55,11 @@ KNOBS: dict[str, Any] = {
     "noise": False,
     # Say `bad_checkpoint` if told to resume.
     "refuse_to_resume": False,
-    # Width of the adapter's matrices.
+    # Validation losses in order, the last one for all that come after; null: as the seed says.
+    "valid_losses": None,
+    # Lines that cannot be learnt from.
+    "dropped": [],
+    # Width of the adapter's matrices where the base's is not known.
     "width": 8,
 }
 
@@ -65,6 +72,7 @@ class Worker:
         self._knobs = knobs
         self._spec = json.loads((run_dir / "spec.json").read_text("utf-8"))
         self._stopped = False
+        self._best, self._fruitless = (math.inf, 0), 0
 
     def run(self) -> int:
         signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -77,12 +85,18 @@ class Worker:
             (self._run_dir / "grandchild").write_text(str(child.pid))
         if self._knobs["noise"]:
             print("Loading weights: 100%\n{not json\n[1, 2]\n" + "x" * (3 << 20), flush=True)
-        records = _count_records(Path(spec["training_file"]))
+        records = sum(
+            max(1, math.floor(_count_records(Path(each["path"])) * each["rate"] + 0.5))
+            for each in spec["sources"]
+        )
         total = spec["max_steps"] or spec["n_epochs"] * math.ceil(records / spec["batch_size"])
         first = self._resume_step()
         if first and self._knobs["refuse_to_resume"]:
             say("failed", reason="bad_checkpoint", message="refused on purpose")
             return 1
+        if self._knobs["dropped"]:
+            lines = self._knobs["dropped"]
+            say("dropped", count=len(lines), lines=lines, reason="longer than max_seq_length")
         say("started", total_steps=total, records=records, resumed_from=first)
         for step in range(first + 1, total + 1):
             if self._misbehave(step):
@@ -90,14 +104,46 @@ class Worker:
             time.sleep(self._knobs["step_seconds"])
             if self._stopped:
                 return 143
-            say("step", step=step, **numbers(spec["seed"], step))
-            if step % spec["checkpoint_every_steps"] == 0 or step == total:
-                if spec["validation_file"]:
-                    say("validation", step=step, **validation_numbers(spec["seed"], step))
+            say("step", step=step, **numbers(spec["seed"], step), **self._more(step))
+            due = step % spec["checkpoint_every_steps"] == 0 or step == total
+            stop = self._validate(step, total)
+            # A run that may stop early keeps the checkpoint of its best validation.
+            best = spec["early_stop_patience"] and self._best[1] == step
+            if due or stop or best:
                 path = self._checkpoint(step)
                 say("checkpoint", step=step, path=str(path))
+            if stop:
+                say("early_stopped", step=step, best_step=self._best[1])
+                total = step
+                break
         say("finished", step=total, path=str(self._run_dir / "checkpoints" / f"step-{total}"))
         return 0
+
+    def _validate(self, step: int, total: int) -> bool:
+        """Look at the validation file if it is due; tell whether the run stops early."""
+        every = self._spec["validate_every_steps"]
+        if not self._spec["validation_file"] or not every:
+            return False
+        if step % every and step != total:
+            return False
+        losses = self._knobs["valid_losses"]
+        told = validation_numbers(self._spec["seed"], step)
+        if losses:
+            told["valid_loss"] = losses[min(step // every, len(losses)) - 1]
+        say("validation", step=step, **told)
+        self._fruitless += 1
+        if told["valid_loss"] < self._best[0]:
+            self._best, self._fruitless = (told["valid_loss"], step), 0
+        patience = self._spec["early_stop_patience"]
+        return bool(patience) and self._fruitless >= patience
+
+    def _more(self, step: int) -> dict[str, Any]:
+        """What reinforcement measures besides, and which records a step saw."""
+        more: dict[str, Any] = {"records": [step, step + 1]}
+        if self._spec["method"] == "rlhf":
+            more["values"] = {"reward": round(1 - 1 / (step + 1), 6), "kl": 0.01}
+            say("sample", step=step, prompt="Hello?", text="Hello!", logprob=-1.5, reward=0.5)
+        return more
 
     def _resume_step(self) -> int:
         if self._spec["resume_from"] is None:
@@ -114,6 +160,9 @@ class Worker:
                 time.sleep(0.005)
         if knobs["die_at_step"] == step:
             die()
+        if knobs["signal_at_step"] == step:
+            os.kill(os.getpid(), knobs["signal"])
+            signal.pause()
         if knobs["exit_at_step"] == step:
             os._exit(knobs["exit_status"])
         if knobs["hang_at_step"] == step:
@@ -128,9 +177,10 @@ class Worker:
         written = self._run_dir / "aside" / f"checkpoint-{step}"
         shutil.rmtree(written, ignore_errors=True)
         written.mkdir()
-        rank, seed, width = self._spec["lora_rank"], self._spec["seed"], self._knobs["width"]
-        (written / "adapter_config.json").write_bytes(adapter_config(rank))
-        (written / "adapter_model.safetensors").write_bytes(adapter(rank, width, seed, step))
+        seed = self._spec["seed"]
+        width = base_width(self._spec) or self._knobs["width"]
+        for name, content in result_files(self._spec, width, step).items():
+            (written / name).write_bytes(content)
         (written / "optimizer.pt").write_bytes(random.Random(seed + step).randbytes(64))
         files = {path.name: _describe(path) for path in sorted(written.iterdir())}
         manifest = {"step": step, "files": files}
@@ -171,7 +221,50 @@ def validation_numbers(seed: int, step: int) -> dict[str, Any]:
     }
 
 
-def adapter_config(rank: int) -> bytes:
+def base_width(spec: dict[str, Any]) -> int | None:
+    """The base model's width, if its folder can be read here: what is made is held against it."""
+    config = Path(spec["weights_path"]) / "config.json"
+    return int(json.loads(config.read_text())["hidden_size"]) if config.exists() else None
+
+
+def result_files(spec: dict[str, Any], width: int, step: int) -> dict[str, bytes]:
+    """What a run of this method and scale makes."""
+    seed, scores = spec["seed"], spec["method"] == "reward"
+    if spec["scale"] == "full":
+        return whole_model(Path(spec["weights_path"]), f"{seed}/{step}", scores=scores)
+    if spec["scale"] == "prompt_tuning":
+        tokens = spec["virtual_tokens"]
+        return {
+            "adapter_config.json": prompt_config(tokens, width),
+            "adapter_model.safetensors": tensors(
+                {"prompt_embeddings": [tokens, width]}, f"{seed}/{step}"
+            ),
+        }
+    rank = spec["lora_rank"]
+    return {
+        "adapter_config.json": adapter_config(rank, scores=scores),
+        "adapter_model.safetensors": adapter(rank, width, seed, step, scores=scores),
+    }
+
+
+def whole_model(base: Path, seed: str, *, scores: bool) -> dict[str, bytes]:
+    """All weights, in the base's shapes; a reward model has a score head besides."""
+    config = json.loads((base / "config.json").read_text())
+    raw = (base / "model.safetensors").read_bytes()
+    (size,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8 : 8 + size])
+    shapes = {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+    if scores:
+        config["architectures"] = ["LlamaForSequenceClassification"]
+        shapes["score.weight"] = [1, config["hidden_size"]]
+    return {
+        "config.json": json.dumps({**config, "dtype": "float32"}).encode(),
+        "model.safetensors": tensors(shapes, seed),
+    }
+
+
+def adapter_config(rank: int, *, scores: bool = False) -> bytes:
+    more = {"task_type": "SEQ_CLS", "modules_to_save": ["classifier", "score"]} if scores else {}
     return json.dumps(
         {
             "base_model_name_or_path": "base",
@@ -183,19 +276,49 @@ def adapter_config(rank: int) -> bytes:
             "r": rank,
             "target_modules": ["q_proj"],
             "task_type": "CAUSAL_LM",
+            **more,
         }
     ).encode()
 
 
-def adapter(rank: int, width: int, seed: int, step: int) -> bytes:
+def prompt_config(tokens: int, width: int) -> bytes:
+    return json.dumps(
+        {
+            "base_model_name_or_path": "base",
+            "inference_mode": True,
+            "num_attention_heads": 2,
+            "num_layers": 1,
+            "num_transformer_submodules": 1,
+            "num_virtual_tokens": tokens,
+            "peft_type": "PROMPT_TUNING",
+            "prompt_tuning_init": "RANDOM",
+            "task_type": "CAUSAL_LM",
+            "token_dim": width,
+        }
+    ).encode()
+
+
+def adapter(rank: int, width: int, seed: int, step: int, *, scores: bool = False) -> bytes:
     """A safetensors file with one LoRA pair: A (rank, width) and B (width, rank), float32."""
-    draw = random.Random(f"weights/{seed}/{step}")
     prefix = "base_model.model.model.layers.0.self_attn.q_proj"
+    shapes = {
+        f"{prefix}.lora_A.weight": [rank, width],
+        f"{prefix}.lora_B.weight": [width, rank],
+    }
+    if scores:
+        shapes["base_model.model.score.weight"] = [1, width]
+    return tensors(shapes, f"weights/{seed}/{step}")
+
+
+def tensors(shapes: dict[str, list[int]], seed: str) -> bytes:
+    """A safetensors file of float32 numbers that the seed draws."""
+    draw = random.Random(seed)
     entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     data = b""
-    for name, shape in (("lora_A", [rank, width]), ("lora_B", [width, rank])):
-        raw = struct.pack(f"<{rank * width}f", *(draw.uniform(-1, 1) for _ in range(rank * width)))
-        entries[f"{prefix}.{name}.weight"] = {
+    for name, shape in shapes.items():
+        count = math.prod(shape)
+        raw = struct.pack(f"<{count}f", *(draw.uniform(-1, 1) for _ in range(count)))
+        entries[name] = {
             "dtype": "F32",
             "shape": shape,
             "data_offsets": [len(data), len(data) + len(raw)],

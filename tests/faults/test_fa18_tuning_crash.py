@@ -105,9 +105,11 @@ async def test_fa18_the_supervisor_dies_at_a_random_step(
     await asyncio.to_thread(trainer.start, ARGOSY_LEASE_SECONDS="600")
     async with Tuner(trainer) as tuner, ships.files() as files:
         expected = await reference(tuner, ships, seed)
-        trainer.control(step_seconds=0.02)
+        at = draw.randint(1, 25)
+        # The child waits there, so that it is at work when its supervisor dies.
+        trainer.control(lives=[{"hold_at_step": at + 1, "hold_file": "/nowhere"}])
         made = await tuner.create(await ships.upload(), seed=seed, parameters=STEPS)
-        await tuner.step(made.id, draw.randint(1, 25))
+        await tuner.step(made.id, at)
         (child,) = trainer.children()
         await asyncio.to_thread(trainer.kill)
 

@@ -43,16 +43,18 @@ class Tuner:
         project: str = PROJECT,
         model: str = BASE,
         timeout: float = 20,
-        parameters: Mapping[str, float] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        tuning: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> pb.Job:
+        """Create a job; `tuning` are further fields of the message of that name."""
         request = pb.CreateJobRequest(
             project_id=project,
             organization_slug=ORGANIZATION,
             key_id="key_test",
             model=model,
             training_file=training_file,
-            parameters=pb.SupervisedParameters(**(parameters or {})),  # type: ignore[arg-type]
+            tuning=tuning_message(parameters or {}, **(tuning or {})),
             **fields,
         )
         with calling("trainer"):
@@ -101,6 +103,11 @@ class Tuner:
         with calling("trainer"):
             return list((await self.stub.ListCheckpoints(request, timeout=10)).checkpoints)
 
+    async def series(self, job_id: str, *, after: int = 0) -> pb.GetSeriesResponse:
+        request = pb.GetSeriesRequest(project_id=PROJECT, job_id=job_id, after_step=after)
+        with calling("trainer"):
+            return await self.stub.GetSeries(request, timeout=10)
+
     async def losses(self, job_id: str) -> dict[int, float]:
         """Return the training loss of each step; fail if a step was told twice."""
         told: dict[int, float] = {}
@@ -144,6 +151,24 @@ class Tuner:
         job = await self.ended(job_id)
         assert job.status == pb.JOB_STATUS_FAILED, job
         return job
+
+
+def tuning_message(parameters: Mapping[str, Any], **fields: Any) -> pb.Tuning:
+    """Return the message that the gateway would make of these."""
+    message = pb.Tuning(**fields)
+    for name, value in parameters.items():
+        match value:
+            case bool():
+                message.parameters[name].flag = value
+            case int():
+                message.parameters[name].integer = value
+            case float():
+                message.parameters[name].number = value
+            case str():
+                message.parameters[name].text = value
+            case _:
+                message.parameters[name].texts.items.extend(value)
+    return message
 
 
 async def eventually(

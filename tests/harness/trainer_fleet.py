@@ -154,7 +154,9 @@ class Trainer:
         values: dict[str, Any] = {
             name.removeprefix("ARGOSY_").lower(): value for name, value in self.env.items()
         }
-        values["worker_command"] = json.loads(values["worker_command"])
+        for name in ("worker_command", "gateway_metrics_urls"):
+            if name in values:
+                values[name] = json.loads(values[name])
         return TrainerSettings.model_validate(values)
 
     def channel(self, address: str = "") -> grpc.aio.Channel:
@@ -246,10 +248,12 @@ class Yard:
 
 
 @contextlib.contextmanager
-def yard(*, catalog: str = CATALOG) -> Iterator[Yard]:
+def yard(
+    *, catalog: str = CATALOG, registry_env: Mapping[str, str] | None = None
+) -> Iterator[Yard]:
     """Run PostgreSQL, nats-server and a registry for the time of the block."""
     with fleet() as ships:
-        registry = ships.registry("registry", catalog=catalog)
+        registry = ships.registry("registry", catalog=catalog, env=registry_env)
         registry.start()
         running = Yard(ships, registry)
         try:

@@ -18,8 +18,8 @@ from argosy.kit.errors import InvalidRequest
 from argosy.kit.outbox import Outbox
 from argosy.trainer.app import MIGRATIONS, SCHEMA
 from argosy.trainer.domain import worker_lines
+from argosy.trainer.domain.asked import Asked
 from argosy.trainer.domain.job import Job, JobError, Lease
-from argosy.trainer.domain.plan import Parameters
 from argosy.trainer.domain.states import State, Verb
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.runs.outcomes import LeaseLost
@@ -59,7 +59,7 @@ class Bench:
             id=ids.new_id(ids.JOB), project_id="proj_default", organization_slug="argosy",
             key_id="key_1", fingerprint=b"", model="base", tuned_model=ids.new_id("ft:"),
             training_file="file-1", validation_file="", result_file="file-2", suffix="", seed=1,
-            metadata={}, asked=Parameters(), traceparent="",
+            metadata={}, asked=Asked(), base="base", traceparent="",
         )  # fmt: skip
         async with self.transactions.begin() as connection:
             await jobs.insert(connection, new)

@@ -34,8 +34,10 @@ from argosy.gateway.http.fleet import Resources, fleet_application
 from argosy.gateway.http.oauth import TokenDesk
 from argosy.gateway.metering.usage import Usage
 from argosy.gateway.upstream.accounts import AccountsClient
+from argosy.gateway.upstream.datasets import DatasetsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
+from argosy.gateway.upstream.graders import GraderClient
 from argosy.gateway.upstream.key_lookup import KeyLookup
 from argosy.gateway.upstream.model_lookup import model_not_found
 from argosy.gateway.upstream.models import ModelsClient
@@ -363,6 +365,8 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
                 registry_models=ModelsClient(channel),
                 token_desk=TokenDesk(authenticator, AccessTokens(PEPPER, SystemClock())),
                 tuning=TuningClient(channel),
+                datasets=DatasetsClient(channel),
+                graders=GraderClient(channel),
                 upload_limits=UploadLimits(MAX_FILE_BYTES, 1.0, tmp_path),
                 usage_reports=UsageReportsClient(channel),
             ),

@@ -78,10 +78,14 @@ def test_steps_count_as_numbers(workdir: WorkDir) -> None:
     assert workdir.steps() == [9, 20]
 
 
-def test_pruning_leaves_the_newest_two_and_what_is_not_published(workdir: WorkDir) -> None:
+def test_pruning_leaves_the_newest_two_the_best_and_what_is_not_published(
+    workdir: WorkDir,
+) -> None:
     for step in (1, 2, 3, 4, 5):
         write(workdir, step)
-    workdir.prune({1, 3, 4, 5}, keep=2)
+    workdir.prune({1, 3, 4, 5}, keep=2, best=1)
+    assert workdir.steps() == [1, 2, 4, 5]
+    workdir.prune({1, 3, 4, 5}, keep=2, best=None)
     assert workdir.steps() == [2, 4, 5]
 
 

@@ -25,6 +25,7 @@ from argosy.gateway.upstream.accounts import AccountsClient
 from argosy.gateway.upstream.datasets import DatasetsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
+from argosy.gateway.upstream.graders import GraderClient
 from argosy.gateway.upstream.key_lookup import KeyLookup
 from argosy.gateway.upstream.model_directory import ModelDirectory
 from argosy.gateway.upstream.model_lookup import ModelLookup
@@ -93,6 +94,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
             registry_models=registry_models,
             token_desk=TokenDesk(authenticator, tokens),
             tuning=TuningClient(trainer),
+            graders=GraderClient(trainer),
             upload_limits=UploadLimits(
                 settings.max_upload_bytes, settings.upload_idle_seconds, settings.spool_dir
             ),

@@ -103,15 +103,27 @@ def decode(body: bytes, shape: type[T]) -> T:
         ) from None
 
 
+def convert(value: Any, shape: type[T], at: str) -> T:
+    """Return `value`, which was read from JSON, as `shape`; `at` is where it was in the body.
+
+    Raises InvalidRequest naming the field.
+    """
+    try:
+        return msgspec.convert(value, type=shape)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), at) from None
+
+
 def _one_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
-def _explain(complaint: str) -> InvalidRequest:
+def _explain(complaint: str, at: str = "") -> InvalidRequest:
     """Put msgspec's complaint into OpenAI's words."""
     located = _AT.fullmatch(complaint)
     what, path = (located["what"], located["path"]) if located else (complaint, "")
     param = re.sub(r"\[\.\.\.\]|^\.", "", path)
+    param = _join(at, param) if param else at
     if located and located["key"]:
         what = what.replace("Expected `str`", "Expected `key`")
     if match := _MISSING.fullmatch(what):

@@ -10,6 +10,7 @@ from argosy.gateway.errors import echo
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.paging import Json, Page, page_of, page_request, query_of
 from argosy.gateway.http.ports import Given
+from argosy.gateway.http.tuning_help import method_json, preview_json
 from argosy.gateway.http.tuning_request import create_request
 from argosy.gateway.http.tuning_shapes import checkpoint_json, event_json, job_json
 from argosy.gateway.upstream.tuning import TuningClient
@@ -26,8 +27,35 @@ _METADATA: Final = re.compile(r"metadata\[([^\x00]{1,64})\]")
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
+class TuningMethodsController(Controller):
+    path = "/v1/fine_tuning/methods"
+
+    @get()
+    async def list_methods(self, caller: Given[Caller], tuning: Given[TuningClient]) -> Page:
+        """Every method with its scales and parameters: what a form is drawn from."""
+        answer = await tuning.methods()
+        return page_of([method_json(each) for each in answer.methods], has_more=False)
+
+
 class FineTuningController(Controller):
     path = "/v1/fine_tuning/jobs"
+
+    @post("/preview", status_code=200)
+    async def preview(
+        self,
+        request: Request[Any, Any, Any],
+        caller: Given[Caller],
+        body_reader: Given[BodyReader],
+        tuning: Given[TuningClient],
+    ) -> Json:
+        """What the same body sent to `create` would do; makes nothing."""
+        asked = create_request(
+            await body_reader.read(request),
+            project_id=caller.project_id,
+            organization_slug=caller.organization_slug,
+            key_id=caller.key_id,
+        )
+        return preview_json(await tuning.preview(asked), asked)
 
     @post(status_code=200)
     async def create(

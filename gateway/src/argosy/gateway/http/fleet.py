@@ -17,7 +17,8 @@ from argosy.gateway.http.embeddings import EmbeddingsController
 from argosy.gateway.http.envelope import Envelope
 from argosy.gateway.http.explain import ExplainController, Explainer
 from argosy.gateway.http.files import FilesController, UploadLimits
-from argosy.gateway.http.fine_tuning import FineTuningController
+from argosy.gateway.http.fine_tuning import FineTuningController, TuningMethodsController
+from argosy.gateway.http.graders import GraderController
 from argosy.gateway.http.oauth import OAuthController, TokenDesk
 from argosy.gateway.http.ports import Models, RecordUsage
 from argosy.gateway.http.tuned_models import TunedModelsController
@@ -26,6 +27,7 @@ from argosy.gateway.upstream.accounts import AccountsClient
 from argosy.gateway.upstream.datasets import DatasetsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
+from argosy.gateway.upstream.graders import GraderClient
 from argosy.gateway.upstream.models import ModelsClient
 from argosy.gateway.upstream.prices import PricesClient
 from argosy.gateway.upstream.tuning import TuningClient
@@ -45,6 +47,7 @@ class Resources:
     embedding: EmbeddingClient
     explainer: Explainer
     files: FilesClient
+    graders: GraderClient
     key_desk: KeyDesk
     limits: Limits
     models: Models
@@ -71,6 +74,8 @@ def fleet_application(
             ExplainController,
             FilesController,
             FineTuningController,
+            GraderController,
+            TuningMethodsController,
             OAuthController,
             TunedModelsController,
             UsageController,

@@ -98,11 +98,15 @@ class ModelsController(Controller):
     async def retrieve(
         self, caller: Given[Caller], models: Given[Models], model_id: FromPath[str]
     ) -> Json:
-        name = model_id.lstrip("/")
-        route = models.route(caller.project_id, name)
-        try:
-            return model_json(await models.find(caller.project_id, name))
-        except NotFound:
-            if route is None:
-                raise
-            return route_json(route)
+        return await find_json(models, caller.project_id, model_id.lstrip("/"))
+
+
+async def find_json(models: Models, project_id: str, name: str) -> Json:
+    """Return a model, or the name that stands for others. Raises NotFound."""
+    route = models.route(project_id, name)
+    try:
+        return model_json(await models.find(project_id, name))
+    except NotFound:
+        if route is None:
+            raise
+        return route_json(route)

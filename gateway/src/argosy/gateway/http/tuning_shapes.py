@@ -22,14 +22,22 @@ _STATUS: Final[dict[int, str]] = {
     pb.JOB_STATUS_FAILED: "failed",
     pb.JOB_STATUS_CANCELLED: "cancelled",
 }
+# OpenAI's type of each of the trainer's methods that it has a place for, and its parameters there.
+_OPENAI_TYPES: Final = {"sft": "supervised", "dpo": "dpo", "rlhf": "reinforcement"}
 _OPENAI_PARAMETERS: Final = ("n_epochs", "batch_size", "learning_rate_multiplier")
-_ARGOSY_PARAMETERS: Final = (
-    "lora_rank",
-    "learning_rate",
-    "max_seq_length",
-    "checkpoint_every_steps",
-    "max_steps",
-)
+_OPENAI_MORE: Final = {
+    "dpo": {"beta": "beta"},
+    "rlhf": {"compute_multiplier": "compute_multiplier", "eval_interval": "validate_every_steps"},
+}
+_RUN_STATES: Final[dict[int, str]] = {
+    pb.JOB_STATUS_VALIDATING_FILES: "Waiting",
+    pb.JOB_STATUS_QUEUED: "Waiting",
+    pb.JOB_STATUS_RUNNING: "Running",
+    pb.JOB_STATUS_PAUSED: "Stopped",
+    pb.JOB_STATUS_SUCCEEDED: "Done",
+    pb.JOB_STATUS_FAILED: "Failed",
+    pb.JOB_STATUS_CANCELLED: "Stopped",
+}
 _METRICS: Final = (
     "train_loss",
     "train_mean_token_accuracy",
@@ -42,8 +50,9 @@ _METRICS: Final = (
 
 def job_json(job: pb.Job) -> Json:
     """Return OpenAI's `fine_tuning.job`; what OpenAI has no slot for is under `argosy`."""
-    chosen = _chosen(job)
-    hyperparameters = {name: chosen.get(name, "auto") for name in _OPENAI_PARAMETERS}
+    tuning = job.planned if job.HasField("planned") else job.tuning
+    values = {name: value_json(value) for name, value in tuning.parameters.items()}
+    hyperparameters = {name: values.get(name, "auto") for name in _OPENAI_PARAMETERS}
     return {
         "object": "fine_tuning.job",
         "id": job.id,
@@ -66,13 +75,83 @@ def job_json(job: pb.Job) -> Json:
         else None,
         "integrations": [],
         "metadata": dict(job.metadata) or None,
-        "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+        "method": _method(tuning, values, hyperparameters),
         "argosy": {
-            **{name: chosen.get(name) for name in _ARGOSY_PARAMETERS},
+            **tuning_json(tuning),
+            "run_state": _RUN_STATES[job.status],
+            "base": job.base or job.model,
+            "early_stop": {"step": job.early_stop.step, "best_step": job.early_stop.best_step}
+            if job.HasField("early_stop")
+            else None,
+            "published_step": job.published_step if job.HasField("published_step") else None,
             "total_steps": job.total_steps or None,
             "completed_steps": job.completed_steps,
         },
     }
+
+
+def tuning_json(tuning: pb.Tuning) -> Json:
+    """Return what is under `argosy`, as it can be sent again: parameters flat beside the rest."""
+    return {
+        "method": tuning.method or "sft",
+        "scale": tuning.scale or "lora",
+        **{
+            name: value_json(value)
+            for name, value in sorted(tuning.parameters.items())
+            if name not in _OPENAI_PARAMETERS
+        },
+        "data": [_source(source) for source in tuning.data],
+        "reward_model": tuning.reward_model or None,
+        "teacher": json.loads(tuning.teacher_json) if tuning.teacher_json else None,
+        "schedule": tuning.schedule or "now",
+        "priority": tuning.priority,
+    }
+
+
+def value_json(value: pb.ParameterValue) -> Any:
+    """Return a parameter's value."""
+    match value.WhichOneof("value"):
+        case "texts":
+            return list(value.texts.items)
+        case None:
+            return None
+        case field:
+            return getattr(value, field)
+
+
+def _source(source: pb.DataSource) -> Json:
+    amounts = {
+        name: getattr(source, name)
+        for name in ("rate", "ratio", "percent")
+        if source.HasField(name)
+    }
+    return {
+        "source": source.source,
+        **amounts,
+        "why": source.why or "asked",
+        "records": source.records or None,
+    }
+
+
+def _method(tuning: pb.Tuning, values: Json, hyperparameters: Json) -> Json | None:
+    """Return OpenAI's `method`; null for a method that it has no type for."""
+    method = tuning.method or "sft"
+    kind = _OPENAI_TYPES.get(method)
+    if kind is None:
+        return None
+    more = {
+        public: values.get(name, "auto") for public, name in _OPENAI_MORE.get(method, {}).items()
+    }
+    detail: Json = {"hyperparameters": {**hyperparameters, **more}}
+    if kind == "reinforcement":
+        if not tuning.grader_json:
+            # A reward model judges, for which OpenAI has no slot.
+            return None
+        detail["grader"] = json.loads(tuning.grader_json)
+        detail["response_format"] = (
+            json.loads(tuning.response_format_json) if tuning.response_format_json else None
+        )
+    return {"type": kind, kind: detail}
 
 
 def event_json(event: pb.JobEvent) -> Json:
@@ -103,12 +182,6 @@ def checkpoint_json(checkpoint: pb.Checkpoint) -> Json:
         "metrics": metrics,
         "step_number": checkpoint.step,
     }
-
-
-def _chosen(job: pb.Job) -> dict[str, int | float]:
-    """Return the parameters as planned, before that as asked; one that is "auto" is absent."""
-    source = job.plan if job.HasField("plan") else job.parameters
-    return {field.name: value for field, value in source.ListFields()}
 
 
 def _error(job: pb.Job) -> Json | None:

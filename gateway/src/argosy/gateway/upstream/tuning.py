@@ -13,6 +13,8 @@ from argosy.kit.rpc import calling
 
 _SERVICE: Final = "trainer"
 _TIMEOUT: Final = 10.0
+# Records that nobody measured before are measured on the way.
+_MEASURING_TIMEOUT: Final = 60.0
 
 
 class TuningClient:
@@ -23,7 +25,17 @@ class TuningClient:
 
     async def create(self, request: pb.CreateJobRequest) -> pb.Job:
         with calling(_SERVICE):
-            return (await self._stub.CreateJob(request, timeout=_TIMEOUT)).job
+            return (await self._stub.CreateJob(request, timeout=_MEASURING_TIMEOUT)).job
+
+    async def preview(self, request: pb.CreateJobRequest) -> pb.PreviewJobResponse:
+        with calling(_SERVICE):
+            return await self._stub.PreviewJob(
+                pb.PreviewJobRequest(job=request), timeout=_MEASURING_TIMEOUT
+            )
+
+    async def methods(self) -> pb.ListMethodsResponse:
+        with calling(_SERVICE):
+            return await self._stub.ListMethods(pb.ListMethodsRequest(), timeout=_TIMEOUT)
 
     async def get(self, project_id: str, job_id: str) -> pb.Job:
         request = pb.GetJobRequest(project_id=project_id, job_id=job_id)

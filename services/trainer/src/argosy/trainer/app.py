@@ -10,32 +10,41 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from importlib.metadata import version
 
 import grpc
-from argosy.api.trainer.v1 import trainer_pb2_grpc
+from argosy.api.trainer.v1 import graders_pb2_grpc, trainer_pb2_grpc
 from argosy.kit import rpc
 from argosy.kit.bus import Bus
 from argosy.kit.db import Database
 from argosy.kit.lifecycle import Runtime
 from argosy.kit.outbox import Outbox
 from argosy.kit.rpc_server import serving
-from argosy.trainer import instance
+from argosy.trainer import instance, rpc_graders
+from argosy.trainer import rpc as rpc_tuning
 from argosy.trainer.consumers import DURABLE, EVENTS, Consumer
+from argosy.trainer.domain.parameters.table import LONGEST_CONTEXT, Bounds
+from argosy.trainer.load import ServingLoad
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.patience import insist
 from argosy.trainer.registry import Registry
-from argosy.trainer.rpc import SERVICE, TuningService
+from argosy.trainer.rpc import TuningService
 from argosy.trainer.runs.child import reap
 from argosy.trainer.runs.run import RunPolicy
 from argosy.trainer.runs.workdir import RunRoot
 from argosy.trainer.settings import TrainerSettings
+from argosy.trainer.sources import Sources
 from argosy.trainer.spend import SpendDesk
 from argosy.trainer.store.transactions import Transactions
 from argosy.trainer.supervisor import Supervisor, SupervisorPolicy
+from argosy.trainer.task_keys import TaskKeys
 from argosy.trainer.upkeep import Upkeep
 from argosy.trainer.usecases.control import ControlJob
-from argosy.trainer.usecases.create import CreateJob, Planner
+from argosy.trainer.usecases.create import CreateJob
+from argosy.trainer.usecases.graders import TryGrader
 from argosy.trainer.usecases.journal import Journal
+from argosy.trainer.usecases.planning import Planner
+from argosy.trainer.usecases.preview import PreviewJob
 from argosy.trainer.usecases.read import ReadJobs
 from argosy.trainer.usecases.spending import Spending
 from argosy.trainer.usecases.waiting import ValidateJob
@@ -63,13 +72,27 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
     outbox = Outbox(database, bus, runtime.metrics)
     journal = Journal(outbox, runtime.clock)
     registry = Registry(channel, settings.publish_timeout_seconds)
-    planner = Planner(registry, settings.max_lora_rank)
+    sources = Sources(registry)
+    read = ReadJobs(transactions)
+    planner = Planner(
+        registry,
+        sources,
+        read.made_by,
+        settings.max_lora_rank,
+        settings.device(),
+        version("argosy-trainer"),
+    )
+    load = ServingLoad(settings.load(), runtime.clock)
+    task_keys = TaskKeys(channel)
     supervisor = Supervisor(
         transactions,
         journal,
         registry,
+        sources,
         ValidateJob(transactions, journal, planner),
         run_root,
+        load,
+        task_keys,
         runtime.clock,
         metrics,
         _policy(settings, owner),
@@ -86,15 +109,24 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
     control = ControlJob(transactions, journal, supervisor)
     spending = Spending(transactions, control, SpendDesk(channel).exhausted)
     service = TuningService(
-        CreateJob(transactions, journal, planner, supervisor.wake),
+        CreateJob(transactions, journal, planner, supervisor.wake, idle_time=load.watched),
+        PreviewJob(planner, registry.training_cost),
         control,
-        ReadJobs(transactions),
+        read,
+        Bounds(LONGEST_CONTEXT, settings.max_lora_rank),
     )
+
+    graders = rpc_graders.GraderService(TryGrader(task_keys.gateway))
+
+    def serve(server: grpc.aio.Server) -> None:
+        trainer_pb2_grpc.add_TuningServiceServicer_to_server(service, server)
+        graders_pb2_grpc.add_GraderServiceServicer_to_server(graders, server)
 
     runtime.health.check("database", database.reachable)
     runtime.health.check("events", bus.durable)
     runtime.background(outbox.run(), "outbox")
     runtime.background(supervisor.run(), "supervisor")
+    runtime.background(load.watch(), "serving load")
     runtime.background(
         bus.consume(DURABLE, EVENTS, Consumer(transactions, journal, run_root).handle),
         "consumer",
@@ -106,8 +138,8 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         serving(
             settings,
             runtime.health,
-            lambda server: trainer_pb2_grpc.add_TuningServiceServicer_to_server(service, server),
-            [SERVICE],
+            serve,
+            [rpc_tuning.SERVICE, rpc_graders.SERVICE],
         )
     )
 
@@ -125,6 +157,7 @@ def _policy(settings: TrainerSettings, owner: str) -> SupervisorPolicy:
             stop_grace=settings.stop_grace_seconds,
             crash_retries=settings.crash_retries,
             crash_backoff=settings.crash_backoff_seconds,
+            yield_seconds=settings.idle_yield_seconds,
         ),
     )
 

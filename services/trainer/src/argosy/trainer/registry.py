@@ -11,23 +11,33 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
-from argosy.api.registry.v1 import registry_pb2, registry_pb2_grpc
-from argosy.kit.errors import Unavailable
+from argosy.api.registry.v1 import (
+    datasets_pb2,
+    datasets_pb2_grpc,
+    measures_pb2,
+    measures_pb2_grpc,
+    registry_pb2,
+    registry_pb2_grpc,
+    usage_reports_pb2,
+    usage_reports_pb2_grpc,
+)
+from argosy.kit.errors import NotFound, Unavailable
 from argosy.kit.rpc import calling
+from argosy.trainer.domain import artifacts
 
 _TIMEOUT: Final = 5.0
 # A stream that brings nothing for this long is dead.
 _CHUNK_TIMEOUT: Final = 30.0
 _CHUNK: Final = 1 << 20
+_MEASURE_TIMEOUT: Final = 600.0
 # From the last word to the answer: a caller may hold a lock meanwhile.
 _COMMIT_TIMEOUT: Final = 20.0
-ADAPTER_FILES: Final = ("adapter_config.json", "adapter_model.safetensors")
-# Of a checkpoint with all weights; its tokenizer is the base's, which the registry has.
-_WHOLE_FILES: Final = ("model*.safetensors", "model.safetensors.index.json", "config.json")
 
+# A stream of messages with bytes in `chunk`: of a file, or of a version.
+Chunks = grpc.aio.UnaryStreamCall[Any, Any]
 Commit = Callable[[], Awaitable[None]]
 
 
@@ -37,6 +47,9 @@ class Registry:
     def __init__(self, channel: grpc.aio.Channel, publish_timeout: float) -> None:
         self._catalog = registry_pb2_grpc.CatalogServiceStub(channel)
         self._files = registry_pb2_grpc.FileServiceStub(channel)
+        self._datasets = datasets_pb2_grpc.DatasetServiceStub(channel)
+        self._measures = measures_pb2_grpc.MeasureServiceStub(channel)
+        self._reports = usage_reports_pb2_grpc.UsageReportServiceStub(channel)
         self._publish_timeout = publish_timeout
 
     async def model(self, project_id: str, model_id: str) -> registry_pb2.Model:
@@ -51,41 +64,50 @@ class Registry:
         with calling("registry"):
             return (await self._files.GetFile(request, timeout=_TIMEOUT)).file
 
+    async def version(self, project_id: str, version_id: str) -> datasets_pb2.DatasetVersion:
+        """Raises `NotFound`."""
+        request = datasets_pb2.GetVersionRequest(project_id=project_id, version_id=version_id)
+        with calling("registry"):
+            return (await self._datasets.GetVersion(request, timeout=_TIMEOUT)).version
+
+    async def lengths(
+        self, project_id: str, source_id: str, model_id: str
+    ) -> list[tuple[int, int]]:
+        """Return (tokens, records with so many), shortest first. Takes up to minutes.
+
+        Raises `NotFound`, and `InvalidRequest` if they cannot be counted.
+        """
+        request = measures_pb2.MeasureTokensRequest(
+            project_id=project_id, source_id=source_id, model_id=model_id
+        )
+        with calling("registry"):
+            answer = await self._measures.MeasureTokens(request, timeout=_MEASURE_TIMEOUT)
+        return [(each.tokens, each.records) for each in answer.lengths]
+
+    async def training_cost(
+        self, model_id: str, tokens: int
+    ) -> usage_reports_pb2.EstimateCostResponse:
+        """Return what training a base model on so many tokens costs by today's prices."""
+        request = usage_reports_pb2.EstimateCostRequest(
+            model=model_id, operation="training", training_tokens=tokens
+        )
+        with calling("registry"):
+            return await self._reports.EstimateCost(request, timeout=_TIMEOUT)
+
     async def download(self, project_id: str, file_id: str, target: Path) -> None:
         """Write a file's content to `target`, which exists only once its hash was checked.
 
         Raises `NotFound`, `Unavailable`, and OSError from the disk.
         """
-        expected = (await self.file(project_id, file_id)).sha256
-        aside = target.with_suffix(".part")
-        digest = hashlib.sha256()
-        with await asyncio.to_thread(aside.open, "wb") as out:
-            async for chunk in self._chunks(project_id, file_id):
-                digest.update(chunk)
-                await asyncio.to_thread(out.write, chunk)
-            out.flush()
-            await asyncio.to_thread(os.fsync, out.fileno())
-        if digest.hexdigest() != expected:
-            aside.unlink()
-            raise Unavailable(f"File '{file_id}' arrived damaged from the registry.")
-        aside.rename(target)
-
-    async def _chunks(self, project_id: str, file_id: str) -> AsyncIterator[bytes]:
         request = registry_pb2.ReadFileRequest(project_id=project_id, file_id=file_id)
-        with calling("registry"):
-            call = self._files.ReadFile(request)
-            answers = aiter(call)
-            try:
-                while True:
-                    async with asyncio.timeout(_CHUNK_TIMEOUT):
-                        answer = await anext(answers)
-                    yield answer.chunk
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise Unavailable("The registry stopped sending a file.") from None
-            finally:
-                call.cancel()
+        expected = (await self.file(project_id, file_id)).sha256
+        await _write(self._files.ReadFile(request), expected, target, file_id)
+
+    async def download_version(self, project_id: str, version_id: str, target: Path) -> None:
+        """As `download`, for a published version of a data set."""
+        request = datasets_pb2.ReadVersionRequest(project_id=project_id, version_id=version_id)
+        expected = (await self.version(project_id, version_id)).sha256
+        await _write(self._datasets.ReadVersion(request), expected, target, version_id)
 
     @contextlib.asynccontextmanager
     async def uploading(self, model: registry_pb2.Model, folder: Path) -> AsyncIterator[Commit]:
@@ -131,6 +153,12 @@ class Registry:
                 call.cancel()
             await asyncio.gather(waiting, answering, return_exceptions=True)
 
+    async def delete_model(self, project_id: str, model_id: str) -> None:
+        """Remove a model; one that is gone already is as good as removed."""
+        request = registry_pb2.DeleteModelRequest(project_id=project_id, model_id=model_id)
+        with contextlib.suppress(NotFound), calling("registry"):
+            await self._catalog.DeleteModel(request, timeout=_TIMEOUT)
+
     async def upload_result(
         self, project_id: str, file_id: str, filename: str, content: bytes
     ) -> None:
@@ -152,19 +180,44 @@ class Registry:
             await self._files.CreateFile(parts(), timeout=_CHUNK_TIMEOUT)
 
 
+async def _write(call: Chunks, expected: str, target: Path, source_id: str) -> None:
+    aside = target.with_suffix(".part")
+    digest = hashlib.sha256()
+    with await asyncio.to_thread(aside.open, "wb") as out:
+        async for chunk in _chunks(call):
+            digest.update(chunk)
+            await asyncio.to_thread(out.write, chunk)
+        out.flush()
+        await asyncio.to_thread(os.fsync, out.fileno())
+    if digest.hexdigest() != expected:
+        aside.unlink()
+        raise Unavailable(f"'{source_id}' arrived damaged from the registry.")
+    aside.rename(target)
+
+
+async def _chunks(call: Chunks) -> AsyncIterator[bytes]:
+    with calling("registry"):
+        answers = aiter(call)
+        try:
+            while True:
+                async with asyncio.timeout(_CHUNK_TIMEOUT):
+                    answer = await anext(answers)
+                yield answer.chunk
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Unavailable("The registry stopped sending records.") from None
+        finally:
+            call.cancel()
+
+
 async def _adapter_parts(
     model: registry_pb2.Model, folder: Path
 ) -> AsyncIterator[registry_pb2.PublishAdapterRequest]:
     yield registry_pb2.PublishAdapterRequest(model=model)
-    for path in _files_to_send(folder):
-        yield registry_pb2.PublishAdapterRequest(file_name=path.name)
-        with path.open("rb") as file:
+    present = await asyncio.to_thread(os.listdir, folder)
+    for name in artifacts.result_files(present):
+        yield registry_pb2.PublishAdapterRequest(file_name=name)
+        with (folder / name).open("rb") as file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK):
                 yield registry_pb2.PublishAdapterRequest(chunk=chunk)
-
-
-def _files_to_send(folder: Path) -> list[Path]:
-    """Return what of a checkpoint the registry takes: an adapter's two files, or all weights."""
-    if (folder / ADAPTER_FILES[0]).exists():
-        return [folder / name for name in ADAPTER_FILES]
-    return [path for pattern in _WHOLE_FILES for path in sorted(folder.glob(pattern))]

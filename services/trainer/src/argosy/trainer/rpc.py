@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import fields
-from datetime import datetime
 from typing import Any, Final
 
 import grpc
 from argosy.api.common.v1 import common_pb2
 from argosy.api.trainer.v1 import trainer_pb2, trainer_pb2_grpc
-from argosy.trainer.domain.job import Checkpoint, Job, JobEvent
-from argosy.trainer.domain.plan import Parameters, Plan
-from argosy.trainer.domain.states import State, Verb
+from argosy.trainer.domain.parameters.table import Bounds
+from argosy.trainer.domain.states import Verb
+from argosy.trainer.rpc_help import (
+    add_observation,
+    methods_message,
+    preview_message,
+    step_message,
+)
+from argosy.trainer.rpc_messages import checkpoint_message, event_message, job_message, to_asked
 from argosy.trainer.usecases.control import ControlJob
 from argosy.trainer.usecases.create import CreateJob, JobRequest
+from argosy.trainer.usecases.preview import PreviewJob
 from argosy.trainer.usecases.read import Page, ReadJobs
-from google.protobuf.timestamp_pb2 import Timestamp
 
 SERVICE: Final = "argosy.api.trainer.v1.TuningService"
-
-_STATUS: Final = {
-    State.VALIDATING_FILES: trainer_pb2.JOB_STATUS_VALIDATING_FILES,
-    State.QUEUED: trainer_pb2.JOB_STATUS_QUEUED,
-    State.RUNNING: trainer_pb2.JOB_STATUS_RUNNING,
-    State.FINALIZING: trainer_pb2.JOB_STATUS_RUNNING,
-    State.PAUSED: trainer_pb2.JOB_STATUS_PAUSED,
-    State.SUCCEEDED: trainer_pb2.JOB_STATUS_SUCCEEDED,
-    State.FAILED: trainer_pb2.JOB_STATUS_FAILED,
-    State.CANCELLED: trainer_pb2.JOB_STATUS_CANCELLED,
-}
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -37,38 +29,31 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class TuningService(trainer_pb2_grpc.TuningServiceServicer):
     """The servicer."""
 
-    def __init__(self, create: CreateJob, control: ControlJob, read: ReadJobs) -> None:
+    def __init__(
+        self,
+        create: CreateJob,
+        preview: PreviewJob,
+        control: ControlJob,
+        read: ReadJobs,
+        bounds: Bounds,
+    ) -> None:
         self._create = create
+        self._preview = preview
+        self._bounds = bounds
         self._control = control
         self._read = read
 
     async def CreateJob(
         self, request: trainer_pb2.CreateJobRequest, context: Context
     ) -> trainer_pb2.CreateJobResponse:
-        job = await self._create(
-            JobRequest(
-                project_id=request.project_id,
-                organization_slug=request.organization_slug,
-                key_id=request.key_id,
-                model=request.model,
-                training_file=request.training_file,
-                validation_file=request.validation_file,
-                suffix=request.suffix,
-                seed=request.seed if request.HasField("seed") else None,
-                metadata=dict(request.metadata),
-                parameters=_parameters(request.parameters),
-                idempotency_key=request.idempotency_key,
-                fingerprint=request.fingerprint,
-                retry=request.retry,
-            )
-        )
-        return trainer_pb2.CreateJobResponse(job=to_message(job))
+        job = await self._create(_request(request))
+        return trainer_pb2.CreateJobResponse(job=job_message(job))
 
     async def GetJob(
         self, request: trainer_pb2.GetJobRequest, context: Context
     ) -> trainer_pb2.GetJobResponse:
         job = await self._read.get(request.project_id, request.job_id)
-        return trainer_pb2.GetJobResponse(job=to_message(job))
+        return trainer_pb2.GetJobResponse(job=job_message(job))
 
     async def ListJobs(
         self, request: trainer_pb2.ListJobsRequest, context: Context
@@ -76,25 +61,25 @@ class TuningService(trainer_pb2_grpc.TuningServiceServicer):
         found, more = await self._read.jobs(
             request.project_id, _page(request.page), dict(request.metadata)
         )
-        return trainer_pb2.ListJobsResponse(jobs=map(to_message, found), has_more=more)
+        return trainer_pb2.ListJobsResponse(jobs=map(job_message, found), has_more=more)
 
     async def CancelJob(
         self, request: trainer_pb2.CancelJobRequest, context: Context
     ) -> trainer_pb2.CancelJobResponse:
         job = await self._control(Verb.CANCEL, request.project_id, request.job_id)
-        return trainer_pb2.CancelJobResponse(job=to_message(job))
+        return trainer_pb2.CancelJobResponse(job=job_message(job))
 
     async def PauseJob(
         self, request: trainer_pb2.PauseJobRequest, context: Context
     ) -> trainer_pb2.PauseJobResponse:
         job = await self._control(Verb.PAUSE, request.project_id, request.job_id)
-        return trainer_pb2.PauseJobResponse(job=to_message(job))
+        return trainer_pb2.PauseJobResponse(job=job_message(job))
 
     async def ResumeJob(
         self, request: trainer_pb2.ResumeJobRequest, context: Context
     ) -> trainer_pb2.ResumeJobResponse:
         job = await self._control(Verb.RESUME, request.project_id, request.job_id)
-        return trainer_pb2.ResumeJobResponse(job=to_message(job))
+        return trainer_pb2.ResumeJobResponse(job=job_message(job))
 
     async def ListEvents(
         self, request: trainer_pb2.ListEventsRequest, context: Context
@@ -102,7 +87,7 @@ class TuningService(trainer_pb2_grpc.TuningServiceServicer):
         found, more = await self._read.events(
             request.project_id, request.job_id, _page(request.page)
         )
-        return trainer_pb2.ListEventsResponse(events=map(_event, found), has_more=more)
+        return trainer_pb2.ListEventsResponse(events=map(event_message, found), has_more=more)
 
     async def ListCheckpoints(
         self, request: trainer_pb2.ListCheckpointsRequest, context: Context
@@ -111,86 +96,50 @@ class TuningService(trainer_pb2_grpc.TuningServiceServicer):
             request.project_id, request.job_id, _page(request.page)
         )
         return trainer_pb2.ListCheckpointsResponse(
-            checkpoints=map(_checkpoint, found), has_more=more
+            checkpoints=map(checkpoint_message, found), has_more=more
         )
 
+    async def PreviewJob(
+        self, request: trainer_pb2.PreviewJobRequest, context: Context
+    ) -> trainer_pb2.PreviewJobResponse:
+        return preview_message(await self._preview(_request(request.job)))
 
-def to_message(job: Job) -> trainer_pb2.Job:
-    """Return a job as the contract has it."""
-    return trainer_pb2.Job(
-        id=job.id,
-        project_id=job.project_id,
-        organization_slug=job.organization_slug,
-        created_at=_time(job.created_at),
-        finished_at=_time(job.finished_at),
-        estimated_finish=_time(job.estimated_finish),
-        status=_STATUS[job.state],
-        model=job.model,
-        fine_tuned_model=job.tuned_model if job.state is State.SUCCEEDED else "",
-        training_file=job.training_file,
-        validation_file=job.validation_file,
-        result_files=[job.result_file] if job.state is State.SUCCEEDED else [],
-        suffix=job.suffix,
-        seed=job.seed,
-        trained_tokens=job.trained_tokens,
-        metadata=job.metadata,
-        parameters=_asked(job.asked),
-        plan=None if job.plan is None else _asked(job.plan),
-        error=None
-        if job.error is None
-        else common_pb2.ApiError(
-            code=job.error.code, message=job.error.message, param=job.error.param
-        ),
-        total_steps=job.total_steps,
-        completed_steps=job.completed_steps,
+    async def ListMethods(
+        self, request: trainer_pb2.ListMethodsRequest, context: Context
+    ) -> trainer_pb2.ListMethodsResponse:
+        return methods_message(self._bounds)
+
+    async def GetSeries(
+        self, request: trainer_pb2.GetSeriesRequest, context: Context
+    ) -> trainer_pb2.GetSeriesResponse:
+        series = await self._read.series(
+            request.project_id, request.job_id, after=request.after_step
+        )
+        answer = trainer_pb2.GetSeriesResponse(
+            job=job_message(series.job), steps=map(step_message, series.steps)
+        )
+        for seen in series.observations:
+            add_observation(answer, seen)
+        return answer
+
+
+def _request(request: trainer_pb2.CreateJobRequest) -> JobRequest:
+    return JobRequest(
+        project_id=request.project_id,
+        organization_slug=request.organization_slug,
+        key_id=request.key_id,
+        model=request.model,
+        training_file=request.training_file,
+        validation_file=request.validation_file,
+        suffix=request.suffix,
+        seed=request.seed if request.HasField("seed") else None,
+        metadata=dict(request.metadata),
+        asked=to_asked(request),
+        idempotency_key=request.idempotency_key,
+        fingerprint=request.fingerprint,
+        retry=request.retry,
     )
-
-
-def _parameters(message: trainer_pb2.SupervisedParameters) -> Parameters:
-    given = {descriptor.name: value for descriptor, value in message.ListFields()}
-    return Parameters(**given)
-
-
-def _asked(parameters: Parameters | Plan) -> trainer_pb2.SupervisedParameters:
-    given = {field.name: getattr(parameters, field.name) for field in fields(parameters)}
-    return trainer_pb2.SupervisedParameters(**given)
 
 
 def _page(message: common_pb2.PageRequest) -> Page:
     return Page(after=message.after, limit=message.limit, ascending=message.ascending)
-
-
-def _event(event: JobEvent) -> trainer_pb2.JobEvent:
-    return trainer_pb2.JobEvent(
-        id=event.id,
-        created_at=_time(event.created_at),
-        level=event.level,
-        message=event.message,
-        type=event.type,
-        data_json="" if event.data is None else json.dumps(event.data),
-    )
-
-
-def _checkpoint(checkpoint: Checkpoint) -> trainer_pb2.Checkpoint:
-    return trainer_pb2.Checkpoint(
-        id=checkpoint.id,
-        created_at=_time(checkpoint.created_at),
-        job_id=checkpoint.job_id,
-        model_id=checkpoint.model_id,
-        step=checkpoint.step,
-        train_loss=checkpoint.train_loss,
-        train_mean_token_accuracy=checkpoint.train_mean_token_accuracy,
-        valid_loss=checkpoint.valid_loss,
-        valid_mean_token_accuracy=checkpoint.valid_mean_token_accuracy,
-        # Validation always goes over the whole validation file.
-        full_valid_loss=checkpoint.valid_loss,
-        full_valid_mean_token_accuracy=checkpoint.valid_mean_token_accuracy,
-    )
-
-
-def _time(moment: datetime | None) -> Timestamp | None:
-    if moment is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp

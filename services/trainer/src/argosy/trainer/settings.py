@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from argosy.kit.settings import Address, DatabaseSettings
+from argosy.trainer.domain.memory import Device
+from argosy.trainer.load import LoadPolicy
 from pydantic import Field
 
 
@@ -51,11 +54,43 @@ class TrainerSettings(DatabaseSettings):
     max_lora_rank: int = Field(
         default=64, ge=1, description="Highest LoRA rank that the engines serve."
     )
+    gpu_memory_gib: float = Field(
+        default=0.0,
+        ge=0,
+        description="Memory of the GPU that trains, in GiB; 0 where the CPU trains.",
+    )
+    gateway_metrics_urls: list[str] = Field(
+        default=[],
+        description="JSON list of the gateways' /metrics, for jobs that wait for idle time.",
+    )
+    idle_requests: int = Field(
+        default=0, ge=0, description="Requests under way, up to which serving counts as idle."
+    )
+    idle_seconds: float = Field(
+        default=30.0, ge=0, description="How long serving is idle before idle-time jobs run."
+    )
+    idle_yield_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="How long an idle-time job goes on to a checkpoint when serving wakes.",
+    )
     run_retention_seconds: float = Field(
         default=7 * 24 * 3600.0,
         ge=0,
         description="How long the folder of a finished run is kept.",
     )
+
+    def device(self) -> Device:
+        """Return what trains."""
+        if self.gpu_memory_gib:
+            return Device(int(self.gpu_memory_gib * (1 << 30)), accelerated=True)
+        return Device(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+    def load(self) -> LoadPolicy:
+        """Return when serving is quiet."""
+        return LoadPolicy(
+            self.gateway_metrics_urls, self.idle_requests, self.idle_seconds, self.poll_seconds
+        )
 
     def command(self) -> list[str]:
         """Return the child's command, without the run folder that comes last."""

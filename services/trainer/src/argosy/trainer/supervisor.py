@@ -18,9 +18,11 @@ from argosy.kit.clock import Clock
 from argosy.kit.errors import Unavailable
 from argosy.trainer.domain.job import Job, JobError, Lease
 from argosy.trainer.domain.states import ACTIVE, State
+from argosy.trainer.load import ServingLoad
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.patience import first_of, insist, uninterrupted, wait_for_event
 from argosy.trainer.registry import Registry
+from argosy.trainer.runs.fetching import Fetcher
 from argosy.trainer.runs.finisher import Finisher
 from argosy.trainer.runs.keeper import Keeper
 from argosy.trainer.runs.outcomes import JobStopped, LeaseLost
@@ -28,8 +30,10 @@ from argosy.trainer.runs.publisher import Publisher
 from argosy.trainer.runs.recorder import Recorder
 from argosy.trainer.runs.run import Run, RunPolicy
 from argosy.trainer.runs.workdir import RunRoot
+from argosy.trainer.sources import Sources
 from argosy.trainer.store import jobs, leases
 from argosy.trainer.store.transactions import DatabaseAway, Transactions
+from argosy.trainer.task_keys import TaskKeys
 from argosy.trainer.usecases.journal import Journal
 from argosy.trainer.usecases.waiting import ValidateJob
 
@@ -58,8 +62,11 @@ class Supervisor:
         transactions: Transactions,
         journal: Journal,
         registry: Registry,
+        sources: Sources,
         validate: ValidateJob,
         run_root: RunRoot,
+        load: ServingLoad,
+        task_keys: TaskKeys,
         clock: Clock,
         metrics: TrainerMetrics,
         policy: SupervisorPolicy,
@@ -67,8 +74,11 @@ class Supervisor:
         self._transactions = transactions
         self._journal = journal
         self._registry = registry
+        self._sources = sources
         self._validate = validate
         self._run_root = run_root
+        self._load = load
+        self._task_keys = task_keys
         self._clock = clock
         self._metrics = metrics
         self._policy = policy
@@ -132,6 +142,7 @@ class Supervisor:
                         states,
                         self._policy.owner,
                         timedelta(seconds=self._policy.lease),
+                        quiet=self._load.quiet,
                     )
                     if leased is not None and leased[0].state is State.QUEUED:
                         job = await self._journal.move(connection, leased[0], State.RUNNING)
@@ -150,10 +161,11 @@ class Supervisor:
         run = Run(
             job,
             workdir,
-            self._registry,
+            Fetcher(self._registry, self._sources, self._task_keys, recorder, workdir, job),
             recorder,
             Publisher(self._registry, recorder, workdir, job, self._metrics),
             Finisher(self._registry, recorder, workdir, job),
+            self._load,
             self._policy.run,
         )
 

@@ -125,11 +125,226 @@ class SupervisedParameters(_message.Message):
 Global___SupervisedParameters: _TypeAlias = SupervisedParameters  # noqa: Y015
 
 @_typing.final
+class ParameterValue(_message.Message):
+    """One value of a parameter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTEGER_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    FLAG_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
+    integer: _builtins.int
+    number: _builtins.float
+    flag: _builtins.bool
+    text: _builtins.str
+    @_builtins.property
+    def texts(self) -> Global___Texts: ...
+    def __init__(
+        self,
+        *,
+        integer: _builtins.int = ...,
+        number: _builtins.float = ...,
+        flag: _builtins.bool = ...,
+        text: _builtins.str = ...,
+        texts: Global___Texts | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["flag", b"flag", "integer", b"integer", "number", b"number", "text", b"text", "texts", b"texts", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["flag", b"flag", "integer", b"integer", "number", b"number", "text", b"text", "texts", b"texts", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["integer", "number", "flag", "text", "texts"]  # noqa: Y015
+    _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+
+Global___ParameterValue: _TypeAlias = ParameterValue  # noqa: Y015
+
+@_typing.final
+class Texts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Texts: _TypeAlias = Texts  # noqa: Y015
+
+@_typing.final
+class DataSource(_message.Message):
+    """Records besides the training file's. At most one of `rate`, `ratio` and `percent` is set; none
+    means all records.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    RATIO_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """A file's id, or the id of a published version of a data set."""
+    rate: _builtins.float
+    """Records drawn for each that it has."""
+    ratio: _builtins.float
+    """Records drawn for each of the training file: the n of "1:n"."""
+    percent: _builtins.float
+    """Its records in a hundred of all that is trained on."""
+    why: _builtins.str
+    """The trainer's to fill: what it is there for (`old_data`, `asked`), and how many records it has."""
+    records: _builtins.int
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        rate: _builtins.float | None = ...,
+        ratio: _builtins.float | None = ...,
+        percent: _builtins.float | None = ...,
+        why: _builtins.str = ...,
+        records: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "_rate", b"_rate", "_ratio", b"_ratio", "percent", b"percent", "rate", b"rate", "ratio", b"ratio"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_percent", b"_percent", "_rate", b"_rate", "_ratio", b"_ratio", "percent", b"percent", "rate", b"rate", "ratio", b"ratio", "records", b"records", "source", b"source", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__percent: _TypeAlias = _typing.Literal["percent"]  # noqa: Y015
+    _WhichOneofArgType__percent: _TypeAlias = _typing.Literal["_percent", b"_percent"]  # noqa: Y015
+    _WhichOneofReturnType__rate: _TypeAlias = _typing.Literal["rate"]  # noqa: Y015
+    _WhichOneofArgType__rate: _TypeAlias = _typing.Literal["_rate", b"_rate"]  # noqa: Y015
+    _WhichOneofReturnType__ratio: _TypeAlias = _typing.Literal["ratio"]  # noqa: Y015
+    _WhichOneofArgType__ratio: _TypeAlias = _typing.Literal["_ratio", b"_ratio"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__percent) -> _WhichOneofReturnType__percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rate) -> _WhichOneofReturnType__rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ratio) -> _WhichOneofReturnType__ratio | None: ...
+
+Global___DataSource: _TypeAlias = DataSource  # noqa: Y015
+
+@_typing.final
+class Tuning(_message.Message):
+    """What is learnt, how, and how much of the model changes. Names are those of
+    `argosy.api.records` and of the table that ListMethods returns.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ParametersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___ParameterValue: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___ParameterValue | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    ONLY_THIS_DATA_FIELD_NUMBER: _builtins.int
+    GRADER_JSON_FIELD_NUMBER: _builtins.int
+    REWARD_MODEL_FIELD_NUMBER: _builtins.int
+    TEACHER_JSON_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    RESPONSE_FORMAT_JSON_FIELD_NUMBER: _builtins.int
+    method: _builtins.str
+    """Empty: sft."""
+    scale: _builtins.str
+    """Empty: chosen by the trainer."""
+    only_this_data: _builtins.bool
+    """`data` is all there shall be, even if it is empty: nothing is added."""
+    grader_json: _builtins.str
+    """A grader in OpenAI's form, JSON; empty if none."""
+    reward_model: _builtins.str
+    """The name of a reward model; empty if none."""
+    teacher_json: _builtins.str
+    """What gives the answers to learn from, JSON; empty if none."""
+    schedule: _builtins.str
+    """now or idle; empty: now."""
+    priority: _builtins.int
+    """Jobs of a higher one run first; 0 is the usual."""
+    response_format_json: _builtins.str
+    """JSON schema that answers are sampled under, JSON; empty if none."""
+    @_builtins.property
+    def parameters(self) -> _containers.MessageMap[_builtins.str, Global___ParameterValue]: ...
+    @_builtins.property
+    def data(self) -> _containers.RepeatedCompositeFieldContainer[Global___DataSource]: ...
+    def __init__(
+        self,
+        *,
+        method: _builtins.str = ...,
+        scale: _builtins.str = ...,
+        parameters: _abc.Mapping[_builtins.str, Global___ParameterValue] | None = ...,
+        data: _abc.Iterable[Global___DataSource] | None = ...,
+        only_this_data: _builtins.bool = ...,
+        grader_json: _builtins.str = ...,
+        reward_model: _builtins.str = ...,
+        teacher_json: _builtins.str = ...,
+        schedule: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        response_format_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "grader_json", b"grader_json", "method", b"method", "only_this_data", b"only_this_data", "parameters", b"parameters", "priority", b"priority", "response_format_json", b"response_format_json", "reward_model", b"reward_model", "scale", b"scale", "schedule", b"schedule", "teacher_json", b"teacher_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tuning: _TypeAlias = Tuning  # noqa: Y015
+
+@_typing.final
 class Job(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class DataHashesEntry(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
         KEY_FIELD_NUMBER: _builtins.int
@@ -169,6 +384,13 @@ class Job(_message.Message):
     TOTAL_STEPS_FIELD_NUMBER: _builtins.int
     COMPLETED_STEPS_FIELD_NUMBER: _builtins.int
     ORGANIZATION_SLUG_FIELD_NUMBER: _builtins.int
+    TUNING_FIELD_NUMBER: _builtins.int
+    PLANNED_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    EARLY_STOP_FIELD_NUMBER: _builtins.int
+    PUBLISHED_STEP_FIELD_NUMBER: _builtins.int
+    DATA_HASHES_FIELD_NUMBER: _builtins.int
+    CODE_VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     project_id: _builtins.str
     status: Global___JobStatus.ValueType
@@ -184,6 +406,12 @@ class Job(_message.Message):
     total_steps: _builtins.int
     completed_steps: _builtins.int
     organization_slug: _builtins.str
+    base: _builtins.str
+    """The base model under `model`, which may be a tuned one itself."""
+    published_step: _builtins.int
+    """The checkpoint that the result is made of; set when the job succeeded."""
+    code_version: _builtins.str
+    """Of the trainer that planned the job."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -205,6 +433,20 @@ class Job(_message.Message):
     @_builtins.property
     def error(self) -> _common_pb2.ApiError:
         """Set when the job failed."""
+
+    @_builtins.property
+    def tuning(self) -> Global___Tuning:
+        """As asked, and as planned; `planned` is absent before. `parameters` and `plan` are parts of them."""
+
+    @_builtins.property
+    def planned(self) -> Global___Tuning: ...
+    @_builtins.property
+    def early_stop(self) -> Global___EarlyStop:
+        """Set when validation stopped getting better and the run was ended."""
+
+    @_builtins.property
+    def data_hashes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """SHA-256 of what is learnt from, by id; once planned."""
 
     def __init__(
         self,
@@ -230,16 +472,50 @@ class Job(_message.Message):
         total_steps: _builtins.int = ...,
         completed_steps: _builtins.int = ...,
         organization_slug: _builtins.str = ...,
+        tuning: Global___Tuning | None = ...,
+        planned: Global___Tuning | None = ...,
+        base: _builtins.str = ...,
+        early_stop: Global___EarlyStop | None = ...,
+        published_step: _builtins.int | None = ...,
+        data_hashes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        code_version: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_trained_tokens", b"_trained_tokens", "created_at", b"created_at", "error", b"error", "estimated_finish", b"estimated_finish", "finished_at", b"finished_at", "parameters", b"parameters", "plan", b"plan", "trained_tokens", b"trained_tokens"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_published_step", b"_published_step", "_trained_tokens", b"_trained_tokens", "created_at", b"created_at", "early_stop", b"early_stop", "error", b"error", "estimated_finish", b"estimated_finish", "finished_at", b"finished_at", "parameters", b"parameters", "plan", b"plan", "planned", b"planned", "published_step", b"published_step", "trained_tokens", b"trained_tokens", "tuning", b"tuning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_trained_tokens", b"_trained_tokens", "completed_steps", b"completed_steps", "created_at", b"created_at", "error", b"error", "estimated_finish", b"estimated_finish", "fine_tuned_model", b"fine_tuned_model", "finished_at", b"finished_at", "id", b"id", "metadata", b"metadata", "model", b"model", "organization_slug", b"organization_slug", "parameters", b"parameters", "plan", b"plan", "project_id", b"project_id", "result_files", b"result_files", "seed", b"seed", "status", b"status", "suffix", b"suffix", "total_steps", b"total_steps", "trained_tokens", b"trained_tokens", "training_file", b"training_file", "validation_file", b"validation_file"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_published_step", b"_published_step", "_trained_tokens", b"_trained_tokens", "base", b"base", "code_version", b"code_version", "completed_steps", b"completed_steps", "created_at", b"created_at", "data_hashes", b"data_hashes", "early_stop", b"early_stop", "error", b"error", "estimated_finish", b"estimated_finish", "fine_tuned_model", b"fine_tuned_model", "finished_at", b"finished_at", "id", b"id", "metadata", b"metadata", "model", b"model", "organization_slug", b"organization_slug", "parameters", b"parameters", "plan", b"plan", "planned", b"planned", "project_id", b"project_id", "published_step", b"published_step", "result_files", b"result_files", "seed", b"seed", "status", b"status", "suffix", b"suffix", "total_steps", b"total_steps", "trained_tokens", b"trained_tokens", "training_file", b"training_file", "tuning", b"tuning", "validation_file", b"validation_file"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__published_step: _TypeAlias = _typing.Literal["published_step"]  # noqa: Y015
+    _WhichOneofArgType__published_step: _TypeAlias = _typing.Literal["_published_step", b"_published_step"]  # noqa: Y015
     _WhichOneofReturnType__trained_tokens: _TypeAlias = _typing.Literal["trained_tokens"]  # noqa: Y015
     _WhichOneofArgType__trained_tokens: _TypeAlias = _typing.Literal["_trained_tokens", b"_trained_tokens"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__published_step) -> _WhichOneofReturnType__published_step | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__trained_tokens) -> _WhichOneofReturnType__trained_tokens | None: ...
 
 Global___Job: _TypeAlias = Job  # noqa: Y015
+
+@_typing.final
+class EarlyStop(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    BEST_STEP_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    best_step: _builtins.int
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        best_step: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["best_step", b"best_step", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EarlyStop: _TypeAlias = EarlyStop  # noqa: Y015
 
 @_typing.final
 class CreateJobRequest(_message.Message):
@@ -278,6 +554,7 @@ class CreateJobRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     RETRY_FIELD_NUMBER: _builtins.int
+    TUNING_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     organization_slug: _builtins.str
     key_id: _builtins.str
@@ -296,6 +573,10 @@ class CreateJobRequest(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
     def parameters(self) -> Global___SupervisedParameters: ...
+    @_builtins.property
+    def tuning(self) -> Global___Tuning:
+        """Wins over `parameters`."""
+
     def __init__(
         self,
         *,
@@ -312,10 +593,11 @@ class CreateJobRequest(_message.Message):
         idempotency_key: _builtins.str = ...,
         fingerprint: _builtins.bytes = ...,
         retry: _builtins.bool = ...,
+        tuning: Global___Tuning | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "parameters", b"parameters", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "parameters", b"parameters", "seed", b"seed", "tuning", b"tuning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "fingerprint", b"fingerprint", "idempotency_key", b"idempotency_key", "key_id", b"key_id", "metadata", b"metadata", "model", b"model", "organization_slug", b"organization_slug", "parameters", b"parameters", "project_id", b"project_id", "retry", b"retry", "seed", b"seed", "suffix", b"suffix", "training_file", b"training_file", "validation_file", b"validation_file"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "fingerprint", b"fingerprint", "idempotency_key", b"idempotency_key", "key_id", b"key_id", "metadata", b"metadata", "model", b"model", "organization_slug", b"organization_slug", "parameters", b"parameters", "project_id", b"project_id", "retry", b"retry", "seed", b"seed", "suffix", b"suffix", "training_file", b"training_file", "tuning", b"tuning", "validation_file", b"validation_file"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
@@ -791,3 +1073,684 @@ class ListCheckpointsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListCheckpointsResponse: _TypeAlias = ListCheckpointsResponse  # noqa: Y015
+
+@_typing.final
+class PreviewJobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job(self) -> Global___CreateJobRequest: ...
+    def __init__(
+        self,
+        *,
+        job: Global___CreateJobRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewJobRequest: _TypeAlias = PreviewJobRequest  # noqa: Y015
+
+@_typing.final
+class PreviewJobResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLANNED_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    TOTAL_STEPS_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    ESTIMATE_FIELD_NUMBER: _builtins.int
+    LENGTHS_FIELD_NUMBER: _builtins.int
+    base: _builtins.str
+    records: _builtins.int
+    total_steps: _builtins.int
+    @_builtins.property
+    def planned(self) -> Global___Tuning:
+        """Everything resolved."""
+
+    @_builtins.property
+    def advice(self) -> _containers.RepeatedCompositeFieldContainer[Global___Advice]: ...
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]: ...
+    @_builtins.property
+    def estimate(self) -> Global___Estimate: ...
+    @_builtins.property
+    def lengths(self) -> Global___RecordLengths:
+        """Set if the records could be measured under the model's chat template."""
+
+    def __init__(
+        self,
+        *,
+        planned: Global___Tuning | None = ...,
+        base: _builtins.str = ...,
+        records: _builtins.int = ...,
+        total_steps: _builtins.int = ...,
+        advice: _abc.Iterable[Global___Advice] | None = ...,
+        suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+        estimate: Global___Estimate | None = ...,
+        lengths: Global___RecordLengths | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "lengths", b"lengths", "planned", b"planned"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "base", b"base", "estimate", b"estimate", "lengths", b"lengths", "planned", b"planned", "records", b"records", "suggestions", b"suggestions", "total_steps", b"total_steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewJobResponse: _TypeAlias = PreviewJobResponse  # noqa: Y015
+
+@_typing.final
+class Advice(_message.Message):
+    """A hint; it never stops a job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    PARAM_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    param: _builtins.str
+    """The field it is about; empty if none."""
+    message: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        param: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "param", b"param"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Advice: _TypeAlias = Advice  # noqa: Y015
+
+@_typing.final
+class Suggestion(_message.Message):
+    """A value that a rule of thumb would choose."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARAMETER_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    parameter: _builtins.str
+    source: _builtins.str
+    """Whose rule it is."""
+    why: _builtins.str
+    @_builtins.property
+    def value(self) -> Global___ParameterValue: ...
+    def __init__(
+        self,
+        *,
+        parameter: _builtins.str = ...,
+        value: Global___ParameterValue | None = ...,
+        source: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameter", b"parameter", "source", b"source", "value", b"value", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Suggestion: _TypeAlias = Suggestion  # noqa: Y015
+
+@_typing.final
+class Estimate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    COST_MICROS_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    MICRO_BATCH_SIZE_FIELD_NUMBER: _builtins.int
+    ACCUMULATION_STEPS_FIELD_NUMBER: _builtins.int
+    tokens: _builtins.int
+    """Training tokens over all epochs."""
+    seconds: _builtins.float
+    cost_micros: _builtins.int
+    """Millionths of the currency unit."""
+    currency: _builtins.str
+    memory_bytes: _builtins.int
+    """Of the device that trains."""
+    micro_batch_size: _builtins.int
+    """Records in one forward pass; a batch is made of several."""
+    accumulation_steps: _builtins.int
+    def __init__(
+        self,
+        *,
+        tokens: _builtins.int | None = ...,
+        seconds: _builtins.float | None = ...,
+        cost_micros: _builtins.int | None = ...,
+        currency: _builtins.str = ...,
+        memory_bytes: _builtins.int | None = ...,
+        micro_batch_size: _builtins.int = ...,
+        accumulation_steps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_micros", b"_cost_micros", "_memory_bytes", b"_memory_bytes", "_seconds", b"_seconds", "_tokens", b"_tokens", "cost_micros", b"cost_micros", "memory_bytes", b"memory_bytes", "seconds", b"seconds", "tokens", b"tokens"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_micros", b"_cost_micros", "_memory_bytes", b"_memory_bytes", "_seconds", b"_seconds", "_tokens", b"_tokens", "accumulation_steps", b"accumulation_steps", "cost_micros", b"cost_micros", "currency", b"currency", "memory_bytes", b"memory_bytes", "micro_batch_size", b"micro_batch_size", "seconds", b"seconds", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost_micros: _TypeAlias = _typing.Literal["cost_micros"]  # noqa: Y015
+    _WhichOneofArgType__cost_micros: _TypeAlias = _typing.Literal["_cost_micros", b"_cost_micros"]  # noqa: Y015
+    _WhichOneofReturnType__memory_bytes: _TypeAlias = _typing.Literal["memory_bytes"]  # noqa: Y015
+    _WhichOneofArgType__memory_bytes: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__seconds: _TypeAlias = _typing.Literal["seconds"]  # noqa: Y015
+    _WhichOneofArgType__seconds: _TypeAlias = _typing.Literal["_seconds", b"_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__tokens: _TypeAlias = _typing.Literal["tokens"]  # noqa: Y015
+    _WhichOneofArgType__tokens: _TypeAlias = _typing.Literal["_tokens", b"_tokens"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_micros) -> _WhichOneofReturnType__cost_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_bytes) -> _WhichOneofReturnType__memory_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds) -> _WhichOneofReturnType__seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens) -> _WhichOneofReturnType__tokens | None: ...
+
+Global___Estimate: _TypeAlias = Estimate  # noqa: Y015
+
+@_typing.final
+class RecordLengths(_message.Message):
+    """In tokens."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    MEDIAN_FIELD_NUMBER: _builtins.int
+    P95_FIELD_NUMBER: _builtins.int
+    LONGEST_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    records: _builtins.int
+    tokens: _builtins.int
+    median: _builtins.int
+    p95: _builtins.int
+    longest: _builtins.int
+    dropped: _builtins.int
+    """Records longer than the planned sequence length."""
+    def __init__(
+        self,
+        *,
+        records: _builtins.int = ...,
+        tokens: _builtins.int = ...,
+        median: _builtins.int = ...,
+        p95: _builtins.int = ...,
+        longest: _builtins.int = ...,
+        dropped: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "longest", b"longest", "median", b"median", "p95", b"p95", "records", b"records", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordLengths: _TypeAlias = RecordLengths  # noqa: Y015
+
+@_typing.final
+class ListMethodsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMethodsRequest: _TypeAlias = ListMethodsRequest  # noqa: Y015
+
+@_typing.final
+class ListMethodsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METHODS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def methods(self) -> _containers.RepeatedCompositeFieldContainer[Global___MethodInfo]: ...
+    def __init__(
+        self,
+        *,
+        methods: _abc.Iterable[Global___MethodInfo] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["methods", b"methods"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMethodsResponse: _TypeAlias = ListMethodsResponse  # noqa: Y015
+
+@_typing.final
+class MethodInfo(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    OPENAI_TYPE_FIELD_NUMBER: _builtins.int
+    LEARNS_FROM_FIELD_NUMBER: _builtins.int
+    SCALES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    title: _builtins.str
+    text: _builtins.str
+    """One paragraph: what it does and when to choose it."""
+    openai_type: _builtins.str
+    """`method.type` of OpenAI's API; empty if it has none."""
+    @_builtins.property
+    def learns_from(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def scales(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScaleInfo]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        title: _builtins.str = ...,
+        text: _builtins.str = ...,
+        openai_type: _builtins.str = ...,
+        learns_from: _abc.Iterable[_builtins.str] | None = ...,
+        scales: _abc.Iterable[Global___ScaleInfo] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["learns_from", b"learns_from", "name", b"name", "openai_type", b"openai_type", "scales", b"scales", "text", b"text", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MethodInfo: _TypeAlias = MethodInfo  # noqa: Y015
+
+@_typing.final
+class ScaleInfo(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    title: _builtins.str
+    text: _builtins.str
+    @_builtins.property
+    def parameters(self) -> _containers.RepeatedCompositeFieldContainer[Global___ParameterInfo]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        title: _builtins.str = ...,
+        text: _builtins.str = ...,
+        parameters: _abc.Iterable[Global___ParameterInfo] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "parameters", b"parameters", "text", b"text", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScaleInfo: _TypeAlias = ScaleInfo  # noqa: Y015
+
+@_typing.final
+class ParameterInfo(_message.Message):
+    """A parameter as it is for one method and scale."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
+    ADVISED_MINIMUM_FIELD_NUMBER: _builtins.int
+    ADVISED_MAXIMUM_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    MEANING_FIELD_NUMBER: _builtins.int
+    TOO_LARGE_FIELD_NUMBER: _builtins.int
+    TOO_SMALL_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    type: _builtins.str
+    """integer, number, boolean, choice or texts."""
+    minimum: _builtins.float
+    maximum: _builtins.float
+    advised_minimum: _builtins.float
+    """Values outside are allowed and get advice."""
+    advised_maximum: _builtins.float
+    rule: _builtins.str
+    meaning: _builtins.str
+    too_large: _builtins.str
+    too_small: _builtins.str
+    advice: _builtins.str
+    source: _builtins.str
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def default(self) -> Global___ParameterValue:
+        """Unset if it follows from the data or the model; then `rule` says how."""
+
+    @_builtins.property
+    def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Older names that are understood too."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        type: _builtins.str = ...,
+        minimum: _builtins.float | None = ...,
+        maximum: _builtins.float | None = ...,
+        advised_minimum: _builtins.float | None = ...,
+        advised_maximum: _builtins.float | None = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
+        default: Global___ParameterValue | None = ...,
+        rule: _builtins.str = ...,
+        meaning: _builtins.str = ...,
+        too_large: _builtins.str = ...,
+        too_small: _builtins.str = ...,
+        advice: _builtins.str = ...,
+        source: _builtins.str = ...,
+        aliases: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_advised_maximum", b"_advised_maximum", "_advised_minimum", b"_advised_minimum", "_maximum", b"_maximum", "_minimum", b"_minimum", "advised_maximum", b"advised_maximum", "advised_minimum", b"advised_minimum", "default", b"default", "maximum", b"maximum", "minimum", b"minimum"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_advised_maximum", b"_advised_maximum", "_advised_minimum", b"_advised_minimum", "_maximum", b"_maximum", "_minimum", b"_minimum", "advice", b"advice", "advised_maximum", b"advised_maximum", "advised_minimum", b"advised_minimum", "aliases", b"aliases", "choices", b"choices", "default", b"default", "maximum", b"maximum", "meaning", b"meaning", "minimum", b"minimum", "name", b"name", "rule", b"rule", "source", b"source", "too_large", b"too_large", "too_small", b"too_small", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__advised_maximum: _TypeAlias = _typing.Literal["advised_maximum"]  # noqa: Y015
+    _WhichOneofArgType__advised_maximum: _TypeAlias = _typing.Literal["_advised_maximum", b"_advised_maximum"]  # noqa: Y015
+    _WhichOneofReturnType__advised_minimum: _TypeAlias = _typing.Literal["advised_minimum"]  # noqa: Y015
+    _WhichOneofArgType__advised_minimum: _TypeAlias = _typing.Literal["_advised_minimum", b"_advised_minimum"]  # noqa: Y015
+    _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
+    _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
+    _WhichOneofReturnType__minimum: _TypeAlias = _typing.Literal["minimum"]  # noqa: Y015
+    _WhichOneofArgType__minimum: _TypeAlias = _typing.Literal["_minimum", b"_minimum"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__advised_maximum) -> _WhichOneofReturnType__advised_maximum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__advised_minimum) -> _WhichOneofReturnType__advised_minimum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum) -> _WhichOneofReturnType__maximum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum) -> _WhichOneofReturnType__minimum | None: ...
+
+Global___ParameterInfo: _TypeAlias = ParameterInfo  # noqa: Y015
+
+@_typing.final
+class GetSeriesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    AFTER_STEP_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    job_id: _builtins.str
+    after_step: _builtins.int
+    """Only steps after this one."""
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        job_id: _builtins.str = ...,
+        after_step: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_step", b"after_step", "job_id", b"job_id", "project_id", b"project_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSeriesRequest: _TypeAlias = GetSeriesRequest  # noqa: Y015
+
+@_typing.final
+class GetSeriesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    INTERRUPTIONS_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job(self) -> Global___Job: ...
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepMetrics]:
+        """In order; a step that was trained again after a crash is here once."""
+
+    @_builtins.property
+    def interruptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Interruption]: ...
+    @_builtins.property
+    def dropped(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dropped]: ...
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sample]: ...
+    def __init__(
+        self,
+        *,
+        job: Global___Job | None = ...,
+        steps: _abc.Iterable[Global___StepMetrics] | None = ...,
+        interruptions: _abc.Iterable[Global___Interruption] | None = ...,
+        dropped: _abc.Iterable[Global___Dropped] | None = ...,
+        samples: _abc.Iterable[Global___Sample] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "interruptions", b"interruptions", "job", b"job", "samples", b"samples", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSeriesResponse: _TypeAlias = GetSeriesResponse  # noqa: Y015
+
+@_typing.final
+class StepMetrics(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    STEP_FIELD_NUMBER: _builtins.int
+    TRAIN_LOSS_FIELD_NUMBER: _builtins.int
+    TRAIN_MEAN_TOKEN_ACCURACY_FIELD_NUMBER: _builtins.int
+    LEARNING_RATE_FIELD_NUMBER: _builtins.int
+    GRAD_NORM_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    TOKENS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    VALID_LOSS_FIELD_NUMBER: _builtins.int
+    VALID_MEAN_TOKEN_ACCURACY_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    train_loss: _builtins.float
+    train_mean_token_accuracy: _builtins.float
+    learning_rate: _builtins.float
+    grad_norm: _builtins.float
+    tokens: _builtins.int
+    tokens_per_second: _builtins.float
+    valid_loss: _builtins.float
+    valid_mean_token_accuracy: _builtins.float
+    @_builtins.property
+    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """What the method measures besides: reward, kl, margin, …"""
+
+    @_builtins.property
+    def records(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Lines of the training file in this step's batch, counted from 1."""
+
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        train_loss: _builtins.float | None = ...,
+        train_mean_token_accuracy: _builtins.float | None = ...,
+        learning_rate: _builtins.float | None = ...,
+        grad_norm: _builtins.float | None = ...,
+        tokens: _builtins.int = ...,
+        tokens_per_second: _builtins.float | None = ...,
+        valid_loss: _builtins.float | None = ...,
+        valid_mean_token_accuracy: _builtins.float | None = ...,
+        values: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        records: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_grad_norm", b"_grad_norm", "_learning_rate", b"_learning_rate", "_tokens_per_second", b"_tokens_per_second", "_train_loss", b"_train_loss", "_train_mean_token_accuracy", b"_train_mean_token_accuracy", "_valid_loss", b"_valid_loss", "_valid_mean_token_accuracy", b"_valid_mean_token_accuracy", "grad_norm", b"grad_norm", "learning_rate", b"learning_rate", "tokens_per_second", b"tokens_per_second", "train_loss", b"train_loss", "train_mean_token_accuracy", b"train_mean_token_accuracy", "valid_loss", b"valid_loss", "valid_mean_token_accuracy", b"valid_mean_token_accuracy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grad_norm", b"_grad_norm", "_learning_rate", b"_learning_rate", "_tokens_per_second", b"_tokens_per_second", "_train_loss", b"_train_loss", "_train_mean_token_accuracy", b"_train_mean_token_accuracy", "_valid_loss", b"_valid_loss", "_valid_mean_token_accuracy", b"_valid_mean_token_accuracy", "grad_norm", b"grad_norm", "learning_rate", b"learning_rate", "records", b"records", "step", b"step", "tokens", b"tokens", "tokens_per_second", b"tokens_per_second", "train_loss", b"train_loss", "train_mean_token_accuracy", b"train_mean_token_accuracy", "valid_loss", b"valid_loss", "valid_mean_token_accuracy", b"valid_mean_token_accuracy", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__grad_norm: _TypeAlias = _typing.Literal["grad_norm"]  # noqa: Y015
+    _WhichOneofArgType__grad_norm: _TypeAlias = _typing.Literal["_grad_norm", b"_grad_norm"]  # noqa: Y015
+    _WhichOneofReturnType__learning_rate: _TypeAlias = _typing.Literal["learning_rate"]  # noqa: Y015
+    _WhichOneofArgType__learning_rate: _TypeAlias = _typing.Literal["_learning_rate", b"_learning_rate"]  # noqa: Y015
+    _WhichOneofReturnType__tokens_per_second: _TypeAlias = _typing.Literal["tokens_per_second"]  # noqa: Y015
+    _WhichOneofArgType__tokens_per_second: _TypeAlias = _typing.Literal["_tokens_per_second", b"_tokens_per_second"]  # noqa: Y015
+    _WhichOneofReturnType__train_loss: _TypeAlias = _typing.Literal["train_loss"]  # noqa: Y015
+    _WhichOneofArgType__train_loss: _TypeAlias = _typing.Literal["_train_loss", b"_train_loss"]  # noqa: Y015
+    _WhichOneofReturnType__train_mean_token_accuracy: _TypeAlias = _typing.Literal["train_mean_token_accuracy"]  # noqa: Y015
+    _WhichOneofArgType__train_mean_token_accuracy: _TypeAlias = _typing.Literal["_train_mean_token_accuracy", b"_train_mean_token_accuracy"]  # noqa: Y015
+    _WhichOneofReturnType__valid_loss: _TypeAlias = _typing.Literal["valid_loss"]  # noqa: Y015
+    _WhichOneofArgType__valid_loss: _TypeAlias = _typing.Literal["_valid_loss", b"_valid_loss"]  # noqa: Y015
+    _WhichOneofReturnType__valid_mean_token_accuracy: _TypeAlias = _typing.Literal["valid_mean_token_accuracy"]  # noqa: Y015
+    _WhichOneofArgType__valid_mean_token_accuracy: _TypeAlias = _typing.Literal["_valid_mean_token_accuracy", b"_valid_mean_token_accuracy"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__grad_norm) -> _WhichOneofReturnType__grad_norm | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__learning_rate) -> _WhichOneofReturnType__learning_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens_per_second) -> _WhichOneofReturnType__tokens_per_second | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__train_loss) -> _WhichOneofReturnType__train_loss | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__train_mean_token_accuracy) -> _WhichOneofReturnType__train_mean_token_accuracy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid_loss) -> _WhichOneofReturnType__valid_loss | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__valid_mean_token_accuracy) -> _WhichOneofReturnType__valid_mean_token_accuracy | None: ...
+
+Global___StepMetrics: _TypeAlias = StepMetrics  # noqa: Y015
+
+@_typing.final
+class Interruption(_message.Message):
+    """Training stopped unasked and went on from a checkpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    AT_STEP_FIELD_NUMBER: _builtins.int
+    RESUMED_FROM_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    at_step: _builtins.int
+    """The newest step before it, and the checkpoint that training went on from."""
+    resumed_from: _builtins.int
+    why: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        at_step: _builtins.int = ...,
+        resumed_from: _builtins.int = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "at_step", b"at_step", "resumed_from", b"resumed_from", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Interruption: _TypeAlias = Interruption  # noqa: Y015
+
+@_typing.final
+class Dropped(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OF_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    reason: _builtins.str
+    of: _builtins.str
+    """training or validation."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The first of them, counted from 1."""
+
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        lines: _abc.Iterable[_builtins.int] | None = ...,
+        reason: _builtins.str = ...,
+        of: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "lines", b"lines", "of", b"of", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Dropped: _TypeAlias = Dropped  # noqa: Y015
+
+@_typing.final
+class Sample(_message.Message):
+    """What the model answered while it was trained."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    LOGPROB_FIELD_NUMBER: _builtins.int
+    REWARD_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    prompt: _builtins.str
+    text: _builtins.str
+    logprob: _builtins.float
+    reward: _builtins.float
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        prompt: _builtins.str = ...,
+        text: _builtins.str = ...,
+        logprob: _builtins.float | None = ...,
+        reward: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_logprob", b"_logprob", "_reward", b"_reward", "logprob", b"logprob", "reward", b"reward"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_logprob", b"_logprob", "_reward", b"_reward", "logprob", b"logprob", "prompt", b"prompt", "reward", b"reward", "step", b"step", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__logprob: _TypeAlias = _typing.Literal["logprob"]  # noqa: Y015
+    _WhichOneofArgType__logprob: _TypeAlias = _typing.Literal["_logprob", b"_logprob"]  # noqa: Y015
+    _WhichOneofReturnType__reward: _TypeAlias = _typing.Literal["reward"]  # noqa: Y015
+    _WhichOneofArgType__reward: _TypeAlias = _typing.Literal["_reward", b"_reward"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__logprob) -> _WhichOneofReturnType__logprob | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reward) -> _WhichOneofReturnType__reward | None: ...
+
+Global___Sample: _TypeAlias = Sample  # noqa: Y015

@@ -75,6 +75,21 @@ class TuningServiceStub:
                 request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListCheckpointsRequest.SerializeToString,
                 response_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListCheckpointsResponse.FromString,
                 _registered_method=True)
+        self.PreviewJob = channel.unary_unary(
+                '/argosy.api.trainer.v1.TuningService/PreviewJob',
+                request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.PreviewJobRequest.SerializeToString,
+                response_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.PreviewJobResponse.FromString,
+                _registered_method=True)
+        self.ListMethods = channel.unary_unary(
+                '/argosy.api.trainer.v1.TuningService/ListMethods',
+                request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsRequest.SerializeToString,
+                response_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsResponse.FromString,
+                _registered_method=True)
+        self.GetSeries = channel.unary_unary(
+                '/argosy.api.trainer.v1.TuningService/GetSeries',
+                request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.GetSeriesRequest.SerializeToString,
+                response_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.GetSeriesResponse.FromString,
+                _registered_method=True)
 
 
 class TuningServiceServicer:
@@ -130,6 +145,27 @@ class TuningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewJob(self, request, context):
+        """What a request for a job would do, and what speaks for or against it; makes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMethods(self, request, context):
+        """The methods, what they learn from, and their parameters with ranges, defaults and advice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSeries(self, request, context):
+        """Everything that was measured at each step, and what else a report needs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TuningServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -172,6 +208,21 @@ def add_TuningServiceServicer_to_server(servicer, server):
                     servicer.ListCheckpoints,
                     request_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListCheckpointsRequest.FromString,
                     response_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListCheckpointsResponse.SerializeToString,
+            ),
+            'PreviewJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewJob,
+                    request_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.PreviewJobRequest.FromString,
+                    response_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.PreviewJobResponse.SerializeToString,
+            ),
+            'ListMethods': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMethods,
+                    request_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsRequest.FromString,
+                    response_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsResponse.SerializeToString,
+            ),
+            'GetSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSeries,
+                    request_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.GetSeriesRequest.FromString,
+                    response_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.GetSeriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -391,6 +442,87 @@ class TuningService:
             '/argosy.api.trainer.v1.TuningService/ListCheckpoints',
             argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListCheckpointsRequest.SerializeToString,
             argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListCheckpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argosy.api.trainer.v1.TuningService/PreviewJob',
+            argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.PreviewJobRequest.SerializeToString,
+            argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.PreviewJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMethods(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argosy.api.trainer.v1.TuningService/ListMethods',
+            argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsRequest.SerializeToString,
+            argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argosy.api.trainer.v1.TuningService/GetSeries',
+            argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.GetSeriesRequest.SerializeToString,
+            argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.GetSeriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

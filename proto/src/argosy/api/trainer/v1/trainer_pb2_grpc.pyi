@@ -42,6 +42,12 @@ class TuningServiceStub:
     ListEvents: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.ListEventsRequest, _trainer_pb2.ListEventsResponse]
     """Newest first, or oldest first by `page.ascending`."""
     ListCheckpoints: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.ListCheckpointsRequest, _trainer_pb2.ListCheckpointsResponse]
+    PreviewJob: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.PreviewJobRequest, _trainer_pb2.PreviewJobResponse]
+    """What a request for a job would do, and what speaks for or against it; makes nothing."""
+    ListMethods: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.ListMethodsRequest, _trainer_pb2.ListMethodsResponse]
+    """The methods, what they learn from, and their parameters with ranges, defaults and advice."""
+    GetSeries: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.GetSeriesRequest, _trainer_pb2.GetSeriesResponse]
+    """Everything that was measured at each step, and what else a report needs."""
 
 @_typing.type_check_only
 class TuningServiceAsyncStub(TuningServiceStub):
@@ -57,6 +63,12 @@ class TuningServiceAsyncStub(TuningServiceStub):
     ListEvents: _aio.UnaryUnaryMultiCallable[_trainer_pb2.ListEventsRequest, _trainer_pb2.ListEventsResponse]  # type: ignore[assignment]
     """Newest first, or oldest first by `page.ascending`."""
     ListCheckpoints: _aio.UnaryUnaryMultiCallable[_trainer_pb2.ListCheckpointsRequest, _trainer_pb2.ListCheckpointsResponse]  # type: ignore[assignment]
+    PreviewJob: _aio.UnaryUnaryMultiCallable[_trainer_pb2.PreviewJobRequest, _trainer_pb2.PreviewJobResponse]  # type: ignore[assignment]
+    """What a request for a job would do, and what speaks for or against it; makes nothing."""
+    ListMethods: _aio.UnaryUnaryMultiCallable[_trainer_pb2.ListMethodsRequest, _trainer_pb2.ListMethodsResponse]  # type: ignore[assignment]
+    """The methods, what they learn from, and their parameters with ranges, defaults and advice."""
+    GetSeries: _aio.UnaryUnaryMultiCallable[_trainer_pb2.GetSeriesRequest, _trainer_pb2.GetSeriesResponse]  # type: ignore[assignment]
+    """Everything that was measured at each step, and what else a report needs."""
 
 class TuningServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tuning jobs of the public API."""
@@ -117,5 +129,29 @@ class TuningServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _trainer_pb2.ListCheckpointsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_trainer_pb2.ListCheckpointsResponse, _abc.Awaitable[_trainer_pb2.ListCheckpointsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PreviewJob(
+        self,
+        request: _trainer_pb2.PreviewJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.PreviewJobResponse, _abc.Awaitable[_trainer_pb2.PreviewJobResponse]]:
+        """What a request for a job would do, and what speaks for or against it; makes nothing."""
+
+    @_abc_1.abstractmethod
+    def ListMethods(
+        self,
+        request: _trainer_pb2.ListMethodsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.ListMethodsResponse, _abc.Awaitable[_trainer_pb2.ListMethodsResponse]]:
+        """The methods, what they learn from, and their parameters with ranges, defaults and advice."""
+
+    @_abc_1.abstractmethod
+    def GetSeries(
+        self,
+        request: _trainer_pb2.GetSeriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.GetSeriesResponse, _abc.Awaitable[_trainer_pb2.GetSeriesResponse]]:
+        """Everything that was measured at each step, and what else a report needs."""
 
 def add_TuningServiceServicer_to_server(servicer: TuningServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from argosy.trainer.domain.plan import Parameters, Plan
+from argosy.trainer.domain.asked import Asked
+from argosy.trainer.domain.plan import Plan
 from argosy.trainer.domain.states import State
 
 
@@ -23,9 +25,18 @@ class JobError:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyStop:
+    """Validation brought nothing better for long: where the run ended, and where it was best."""
+
+    step: int
+    best_step: int
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One job.
 
+    `model` is what training starts from: the base model `base`, or one that was tuned from it.
     `tuned_model` is the name that its result will have, fixed from the start. `safe_step` is the
     newest checkpoint that all is known of what came before it.
     """
@@ -37,6 +48,7 @@ class Job:
     created_at: datetime
     state: State
     model: str
+    base: str
     tuned_model: str
     training_file: str
     validation_file: str
@@ -44,12 +56,13 @@ class Job:
     suffix: str
     seed: int
     metadata: Mapping[str, str]
-    asked: Parameters
+    asked: Asked
     plan: Plan | None
     total_steps: int
     completed_steps: int
     safe_step: int
     final_step: int | None
+    early_stop: EarlyStop | None
     trained_tokens: int | None
     estimated_finish: datetime | None
     finished_at: datetime | None
@@ -60,8 +73,10 @@ class Job:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The ids of the files that it needs."""
-        return tuple(filter(None, (self.training_file, self.validation_file)))
+        """The ids of the files and data-set versions that it needs."""
+        further = self.plan.sources if self.plan else self.asked.data
+        named = (self.training_file, self.validation_file, *(s.source for s in further))
+        return tuple(filter(None, named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +100,18 @@ class MetricsRow:
     tokens_per_second: float | None
     valid_loss: float | None
     valid_mean_token_accuracy: float | None
+    grad_norm: float | None = None
+    values: Mapping[str, float] | None = None
+    records: list[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen besides figures; `kind` is one of `observations`."""
+
+    kind: str
+    created_at: datetime
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

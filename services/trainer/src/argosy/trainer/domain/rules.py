@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from argosy.trainer.domain.plan import BadParameter
+from argosy.trainer.domain.parameters.parameter import BadParameter
 
 MAX_SEED: Final = 2**31 - 1
 MAX_SUFFIX: Final = 64

@@ -1,6 +1,6 @@
 """The life of a tuning job: its states, which may follow which, and what a user may ask for when.
 
-    validating_files → queued → running → finalizing → succeeded
+    validating_files → queued ⇄ running → finalizing → succeeded
            │             │ ↑       │            └→ failed
            │             │ └ paused┤
            └─────────────┴─────────┴→ cancelled | failed
@@ -45,7 +45,10 @@ ACTIVE: Final = frozenset({State.RUNNING, State.FINALIZING})
 FOLLOWS: Final[dict[State, frozenset[State]]] = {
     State.VALIDATING_FILES: frozenset({State.QUEUED, State.FAILED, State.CANCELLED}),
     State.QUEUED: frozenset({State.RUNNING, State.PAUSED, State.FAILED, State.CANCELLED}),
-    State.RUNNING: frozenset({State.FINALIZING, State.PAUSED, State.FAILED, State.CANCELLED}),
+    # Back to queued when an idle-time job makes room for serving.
+    State.RUNNING: frozenset(
+        {State.FINALIZING, State.PAUSED, State.QUEUED, State.FAILED, State.CANCELLED}
+    ),
     # Back to running only if the finished adapter was lost with its disk.
     State.FINALIZING: frozenset({State.SUCCEEDED, State.FAILED, State.RUNNING}),
     State.PAUSED: frozenset({State.QUEUED, State.FAILED, State.CANCELLED}),

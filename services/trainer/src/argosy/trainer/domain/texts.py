@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from argosy.trainer.domain.worker_lines import Step, Validation
+from argosy.trainer.domain.worker_lines import Dropped, EarlyStopped, Step, Validation
 
 Level = Literal["info", "warn", "error"]
 
@@ -73,6 +73,7 @@ def step(line: Step, total: int) -> Note:
             "grad_norm": line.grad_norm,
             "tokens": line.tokens,
             "tokens_per_second": line.tokens_per_second,
+            **line.values,
         },
     )
 
@@ -87,7 +88,42 @@ def validation(line: Validation, total: int) -> Note:
             "total_steps": total,
             "valid_loss": line.valid_loss,
             "valid_mean_token_accuracy": line.valid_mean_token_accuracy,
+            **{f"valid_{name}": value for name, value in line.values.items()},
         },
+    )
+
+
+def dropped(line: Dropped) -> Note:
+    records = "record of the" if line.count == 1 else "records of the"
+    lines = ", ".join(map(str, line.lines[:10])) + (", …" if line.count > 10 else "")
+    return Note(
+        f"dropped:{line.of}:{line.reason}",
+        f"{line.count} {records} {line.of} data left out: {line.reason} (lines {lines})",
+        level="warn",
+    )
+
+
+def taught(answered: int, prompts: int, kept: int) -> Note:
+    return Note(
+        f"taught:{answered}",
+        f"The teacher has answered {answered} of {prompts} prompts; {kept} answers are good enough",
+        data={"answered": answered, "prompts": prompts, "kept": kept},
+    )
+
+
+def early_stopped(line: EarlyStopped) -> Note:
+    return Note(
+        "early_stopped",
+        f"Stopped early after step {line.step}: validation was best at step {line.best_step}, "
+        "whose checkpoint becomes the model",
+    )
+
+
+def old_data_skipped(source_id: str) -> Note:
+    return Note(
+        f"skipped:{source_id}",
+        f"'{source_id}', which the model learnt from before, cannot be mixed in and is left out",
+        level="warn",
     )
 
 
@@ -112,6 +148,13 @@ def failed(message: str) -> Note:
 
 def cancelled() -> Note:
     return Note("cancelled", "Fine-tuning job cancelled")
+
+
+def yielded(attempt: str, step: int) -> Note:
+    return Note(
+        f"yielded:{attempt}",
+        f"Serving is busy: training makes room after step {step} and waits for idle time",
+    )
 
 
 def paused(count: int) -> Note:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`tokens` are the non-padding tokens of the step's batch."""
+    """`tokens` are the non-padding tokens of the step's batch, `records` its lines in the file,
+
+    counted from 1. `values` are what the method measures besides: reward, kl, margin, …
+    """
 
     step: int
     train_loss: float | None
@@ -27,6 +31,8 @@ class Step:
     grad_norm: float | None
     tokens: int
     tokens_per_second: float | None
+    values: Mapping[str, float] = field(default_factory=dict)
+    records: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,34 @@ class Validation:
     step: int
     valid_loss: float | None
     valid_mean_token_accuracy: float | None
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Records that cannot be learnt from; `lines` are the first of them, counted from 1."""
+
+    count: int
+    lines: tuple[int, ...]
+    reason: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An answer that the model gave while it was trained, and what it got for it."""
+
+    step: int
+    prompt: str
+    text: str
+    logprob: float | None
+    reward: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyStopped:
+    step: int
+    best_step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +86,21 @@ class Failed:
     message: str
 
 
-Line = Started | Step | Validation | CheckpointWritten | Finished | Failed
+Line = (
+    Started
+    | Step
+    | Validation
+    | CheckpointWritten
+    | Finished
+    | Failed
+    | Dropped
+    | Sample
+    | EarlyStopped
+)
+
+_MOST_LINES = 1000
+_MOST_VALUES = 64
+_LONGEST_TEXT = 20_000
 
 
 class NotALine(ValueError):
@@ -83,12 +131,15 @@ def _read(fields: dict[str, object]) -> Line:
                 grad_norm=_number(fields.get("grad_norm")),
                 tokens=_count(fields.get("tokens", 0)),
                 tokens_per_second=_number(fields.get("tokens_per_second")),
+                values=_values(fields.get("values")),
+                records=_lines(fields.get("records")),
             )
         case "validation":
             return Validation(
                 step=_count(fields["step"]),
                 valid_loss=_number(fields.get("valid_loss")),
                 valid_mean_token_accuracy=_number(fields.get("valid_mean_token_accuracy")),
+                values=_values(fields.get("values")),
             )
         case "checkpoint":
             return CheckpointWritten(_count(fields["step"]))
@@ -96,6 +147,23 @@ def _read(fields: dict[str, object]) -> Line:
             return Finished(_count(fields["step"]))
         case "failed":
             return Failed(str(fields.get("reason") or "internal"), str(fields.get("message") or ""))
+        case "dropped":
+            return Dropped(
+                _count(fields["count"]),
+                _lines(fields.get("lines")),
+                _text(fields.get("reason")),
+                _text(fields.get("of")) or "training",
+            )
+        case "sample":
+            return Sample(
+                _count(fields.get("step", 0)),
+                _text(fields.get("prompt")),
+                _text(fields.get("text")),
+                _number(fields.get("logprob")),
+                _number(fields.get("reward")),
+            )
+        case "early_stopped":
+            return EarlyStopped(_count(fields["step"]), _count(fields["best_step"]))
         case _:
             raise NotALine
 
@@ -113,3 +181,26 @@ def _number(value: object) -> float | None:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise NotALine
     return float(value) if math.isfinite(value) else None
+
+
+def _values(value: object) -> dict[str, float]:
+    """A value that is not a finite number is left out."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or len(value) > _MOST_VALUES:
+        raise NotALine
+    read = {str(name)[:64]: _number(number) for name, number in value.items()}
+    return {name: number for name, number in read.items() if number is not None}
+
+
+def _lines(value: object) -> tuple[int, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise NotALine
+    return tuple(_count(line) for line in value[:_MOST_LINES])
+
+
+def _text(value: object) -> str:
+    """PostgreSQL keeps no NUL in a text."""
+    return str(value or "")[:_LONGEST_TEXT].replace("\0", "")

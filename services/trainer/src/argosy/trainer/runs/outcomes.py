@@ -18,6 +18,10 @@ class JobStopped(Exception):
         self.state = state
 
 
+class Yielded(Exception):
+    """Serving is busy, and the job runs in idle time only: it waits in the queue again."""
+
+
 class JobFailure(Exception):
     """The job cannot succeed; `error` is shown to the user."""
 

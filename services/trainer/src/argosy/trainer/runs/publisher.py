@@ -9,10 +9,12 @@ import asyncio
 from typing import Final, NoReturn
 
 from argosy.api import ids
+from argosy.api.records import FULL, LORA, PROMPT_TUNING, REWARD
 from argosy.api.registry.v1 import registry_pb2
 from argosy.kit.errors import ApiError, RateLimited, Unavailable
 from argosy.kit.failpoints import failpoint
 from argosy.trainer.domain.job import Job
+from argosy.trainer.domain.plan import MAX_CHECKPOINTS, Plan
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.patience import insist
 from argosy.trainer.registry import Registry
@@ -22,6 +24,12 @@ from argosy.trainer.runs.workdir import WorkDir
 
 # On disk stay the newest checkpoint and the one before it, should the newest turn out torn.
 _KEEP: Final = 2
+
+_ARTIFACTS: Final = {
+    LORA: registry_pb2.ARTIFACT_LORA,
+    PROMPT_TUNING: registry_pb2.ARTIFACT_PROMPT_TUNING,
+    FULL: registry_pb2.ARTIFACT_FULL,
+}
 
 
 def adapter_model(
@@ -35,11 +43,19 @@ def adapter_model(
         kind=kind,
         project_id=job.project_id,
         owned_by=job.organization_slug,
-        base=job.model,
-        lora_rank=job.plan.lora_rank,
+        base=job.base,
+        parent="" if job.model == job.base else job.model,
+        artifact=_artifact(job.plan),
+        lora_rank=job.plan.whole("lora_rank"),
         job_id=job.id,
         step=step,
     )
+
+
+def _artifact(plan: Plan) -> registry_pb2.Artifact.ValueType:
+    if plan.method == REWARD:
+        return registry_pb2.ARTIFACT_REWARD
+    return _ARTIFACTS[plan.scale]
 
 
 class Publisher:
@@ -92,8 +108,28 @@ class Publisher:
                     f"The registry refused the checkpoint of step {step}: {refusal.message}",
                 ) from refusal
             self._published.add(step)
-            await asyncio.to_thread(self._workdir.prune, self._published, _KEEP)
+            best = await self._recorder.best_step()
+            await self._thin_out(best)
+            await asyncio.to_thread(self._workdir.prune, self._published, _KEEP, best)
             self._queue.task_done()
+
+    async def _thin_out(self, best: int | None) -> None:
+        """Leave the newest checkpoints that the user wants to choose from, the best among them."""
+        keep = MAX_CHECKPOINTS
+        if self._job.plan is not None:
+            keep = self._job.plan.whole("keep_checkpoints", keep)
+        known = sorted(await self._recorder.published_steps())
+        newest = known[-keep:]
+        if best is not None and best not in newest:
+            newest = [best, *newest[1:]]
+        for step in set(known) - set(newest):
+            model_id = ids.checkpoint_model_id(self._job.tuned_model, step)
+
+            async def remove(model_id: str = model_id) -> None:
+                await self._registry.delete_model(self._job.project_id, model_id)
+
+            await insist(remove, "removing a checkpoint")
+            await self._recorder.forget_checkpoint(step)
 
     async def _publish(self, step: int) -> None:
         if not await asyncio.to_thread(self._workdir.intact, step):

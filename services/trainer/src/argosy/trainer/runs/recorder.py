@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import timedelta
 
 from argosy.kit.clock import Clock
 from argosy.trainer.domain import texts, worker_lines
+from argosy.trainer.domain.asked import IDLE
 from argosy.trainer.domain.estimate import Estimate
-from argosy.trainer.domain.job import Job, JobError, Lease, MetricsRow
+from argosy.trainer.domain.job import EarlyStop, Job, JobError, Lease, MetricsRow
 from argosy.trainer.domain.states import ACTIVE, State
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.patience import insist
@@ -23,6 +25,7 @@ from argosy.trainer.store.transactions import Connection, Transactions
 from argosy.trainer.usecases.journal import Journal
 
 _TRAINING = (State.RUNNING,)
+_SAMPLES_A_STEP = 8
 
 
 class Recorder:
@@ -43,6 +46,8 @@ class Recorder:
         self._metrics = metrics
         self._estimate = Estimate()
         self._total_steps = 0
+        self._why = ""
+        self._samples, self._sampled_step = 0, -1
 
     async def started(self, line: worker_lines.Started) -> None:
         """The child is about to make its first step, or to go on after an earlier one."""
@@ -58,8 +63,16 @@ class Recorder:
                 completed_steps=line.resumed_from,
             )
             if await history.has_note(connection, job.id, first.key):
-                attempt = f"{self._lease.epoch}.{job.crashes}"
+                attempt = f"{self._lease.epoch}.{job.completed_steps}.{job.crashes}"
                 first = texts.continued(line.resumed_from, attempt)
+                gap = {
+                    "at_step": job.completed_steps,
+                    "resumed_from": line.resumed_from,
+                    "why": self._why or "it was paused, or the trainer began anew",
+                }
+                await history.observe(
+                    connection, job.id, f"interruption:{attempt}", "interruption", gap
+                )
             await history.add_notes(connection, job.id, first)
 
         await self._write(write, _TRAINING)
@@ -74,7 +87,9 @@ class Recorder:
                 connection, job.id, completed_steps=line.step, estimated_finish=finish
             )
             await history.put_step(connection, job.id, line)
-            await history.add_notes(connection, job.id, texts.step(line, self._total_steps))
+            every = 1 if job.plan is None else job.plan.whole("logging_steps", 1)
+            if line.step % every == 0 or line.step == self._total_steps:
+                await history.add_notes(connection, job.id, texts.step(line, self._total_steps))
 
         await self._write(write, _TRAINING)
         self._metrics.step(seconds, line.tokens)
@@ -85,6 +100,45 @@ class Recorder:
         async def write(connection: Connection, job: Job) -> None:
             await history.put_validation(connection, job.id, line)
             await history.add_notes(connection, job.id, texts.validation(line, self._total_steps))
+
+        await self._write(write, _TRAINING)
+
+    async def dropped(self, line: worker_lines.Dropped) -> None:
+        async def write(connection: Connection, job: Job) -> None:
+            await history.observe(
+                connection, job.id, f"dropped:{line.of}:{line.reason}", "dropped", asdict(line)
+            )
+            await history.add_notes(connection, job.id, texts.dropped(line))
+
+        await self._write(write, _TRAINING)
+
+    async def sample(self, line: worker_lines.Sample) -> None:
+        """Keep an answer for who wants to see what is reinforced; the newest of each kind."""
+
+        async def write(connection: Connection, job: Job) -> None:
+            step = line.step or job.completed_steps
+            self._samples = self._samples + 1 if step == self._sampled_step else 0
+            self._sampled_step = step
+            if self._samples < _SAMPLES_A_STEP:
+                key = f"sample:{step}:{self._samples}"
+                data = {**asdict(line), "step": step}
+                await history.observe(connection, job.id, key, "sample", data)
+
+        await self._write(write, _TRAINING)
+
+    async def taught(self, answered: int, prompts: int, kept: int) -> None:
+        """A teacher has answered so many prompts before a distillation."""
+
+        async def write(connection: Connection, job: Job) -> None:
+            await history.add_notes(connection, job.id, texts.taught(answered, prompts, kept))
+
+        await self._write(write, _TRAINING)
+
+    async def early_stopped(self, line: worker_lines.EarlyStopped) -> None:
+        async def write(connection: Connection, job: Job) -> None:
+            stop = EarlyStop(line.step, line.best_step)
+            await jobs.update(connection, job.id, early_stop=stop)
+            await history.add_notes(connection, job.id, texts.early_stopped(line))
 
         await self._write(write, _TRAINING)
 
@@ -104,6 +158,7 @@ class Recorder:
     async def crashed(self, why: str, allowed: int) -> int:
         """Count a crash of the child; return how many there were since the last checkpoint."""
         count = 0
+        self._why = why
 
         async def write(connection: Connection, job: Job) -> None:
             nonlocal count
@@ -117,6 +172,16 @@ class Recorder:
         await self._write(write, _TRAINING)
         self._metrics.restarts.inc()
         return count
+
+    async def yielded(self) -> None:
+        """Serving needs the machine: the job waits in the queue for quiet."""
+
+        async def write(connection: Connection, job: Job) -> None:
+            note = texts.yielded(str(self._lease.epoch), job.completed_steps)
+            await self._journal.move(connection, job, State.QUEUED, note, estimated_finish=None)
+
+        await self._write(write, _TRAINING)
+        self._journal.committed()
 
     async def finalizing(self, final_step: int) -> None:
         """Training is done: from here on a cancel comes too late."""
@@ -139,7 +204,8 @@ class Recorder:
         """The registry has the model and the result file: the job is done."""
 
         async def write(connection: Connection, job: Job) -> None:
-            tokens = await history.trained_tokens(connection, job.id, final_step)
+            last = max(final_step, job.completed_steps)
+            tokens = await history.trained_tokens(connection, job.id, last)
             await self._journal.move(
                 connection,
                 job,
@@ -147,9 +213,11 @@ class Recorder:
                 texts.model_created(job.tuned_model),
                 texts.succeeded(),
                 trained_tokens=tokens,
-                completed_steps=final_step,
+                completed_steps=last,
             )
-            await self._journal.usage(connection, job, tokens)
+            # Idle time is free: nothing is charged for it.
+            if job.asked.schedule != IDLE:
+                await self._journal.usage(connection, job, tokens)
 
         await self._write(write, (State.FINALIZING,))
         self._journal.committed()
@@ -169,6 +237,31 @@ class Recorder:
 
         return await insist(read, "run")
 
+    async def best_step(self) -> int | None:
+        """Return the checkpoint with the lowest validation loss; None if nothing was validated."""
+
+        async def read() -> int | None:
+            async with self._transactions.begin() as connection:
+                return await history.best_checkpoint(connection, self._lease.job_id)
+
+        return await insist(read, "run")
+
+    async def early_stop(self) -> EarlyStop | None:
+        async def read() -> EarlyStop | None:
+            async with self._transactions.begin() as connection:
+                job = await jobs.find(connection, self._lease.job_id)
+                return None if job is None else job.early_stop
+
+        return await insist(read, "run")
+
+    async def forget_checkpoint(self, step: int) -> None:
+        """The registry has it no more."""
+
+        async def write(connection: Connection, job: Job) -> None:
+            await history.remove_checkpoint(connection, job.id, step)
+
+        await self._write(write, tuple(ACTIVE))
+
     async def published_steps(self) -> set[int]:
         async def read() -> set[int]:
             async with self._transactions.begin() as connection:
@@ -179,7 +272,9 @@ class Recorder:
     async def metrics_until(self, final_step: int) -> Sequence[MetricsRow]:
         async def read() -> Sequence[MetricsRow]:
             async with self._transactions.begin() as connection:
-                return await history.metrics_until(connection, self._lease.job_id, final_step)
+                job = await jobs.find(connection, self._lease.job_id)
+                last = final_step if job is None else max(final_step, job.completed_steps)
+                return await history.metrics_until(connection, self._lease.job_id, last)
 
         return await insist(read, "run")
 

@@ -8,31 +8,32 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Any, Final, NoReturn
 
-from argosy.kit.errors import NotFound
 from argosy.kit.retry import backoff
 from argosy.trainer.domain import worker_lines
+from argosy.trainer.domain.asked import IDLE
 from argosy.trainer.domain.job import Job
 from argosy.trainer.domain.states import State
-from argosy.trainer.patience import first_of, insist, uninterrupted
-from argosy.trainer.registry import Registry
+from argosy.trainer.load import ServingLoad
+from argosy.trainer.patience import first_of, uninterrupted
 from argosy.trainer.runs.child import Child, Stalled, clean_environment, reap
+from argosy.trainer.runs.fetching import Fetcher
 from argosy.trainer.runs.finisher import Finisher
-from argosy.trainer.runs.outcomes import JobFailure
+from argosy.trainer.runs.outcomes import JobFailure, Yielded
 from argosy.trainer.runs.publisher import Publisher
 from argosy.trainer.runs.recorder import Recorder
+from argosy.trainer.runs.spec import Inputs, build_spec, environment, keeps_best
 from argosy.trainer.runs.workdir import WorkDir
-from argosy.trainer.usecases.waiting import missing_file
 
 _log = logging.getLogger(__name__)
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 # A child that said its last word, or closed its output, has only to exit.
 _EXIT_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class RunPolicy:
     stop_grace: float
     crash_retries: int
     crash_backoff: float
+    yield_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +63,24 @@ class Run:
         self,
         job: Job,
         workdir: WorkDir,
-        registry: Registry,
+        fetcher: Fetcher,
         recorder: Recorder,
         publisher: Publisher,
         finisher: Finisher,
+        load: ServingLoad,
         policy: RunPolicy,
     ) -> None:
         self._job = job
         self._workdir = workdir
-        self._registry = registry
+        self._fetcher = fetcher
         self._recorder = recorder
         self._publisher = publisher
         self._finisher = finisher
+        self._load = load
         self._policy = policy
+        # A child may be at work; it is asked to stop at its next checkpoint.
+        self._training = False
+        self._yielding = False
 
     async def work(self) -> None:
         """Take the job to its end, good or bad. Raises `LeaseLost` if that is not for us."""
@@ -81,6 +88,8 @@ class Run:
             await self._work()
         except JobFailure as failure:
             await self._recorder.failed(failure.error)
+        except Yielded:
+            await self._recorder.yielded()
         except OSError as error:
             _log.exception("the run's folder cannot be used")
             await self._recorder.failed(_disk_failure(error).error)
@@ -89,12 +98,31 @@ class Run:
         await reap(self._workdir, self._job.id)
         await asyncio.to_thread(self._workdir.prepare)
         await self._publisher.begin()
-        await first_of(self._train_and_finish(), self._publisher.run())
+        guards: list[Coroutine[Any, Any, NoReturn]] = [self._publisher.run()]
+        if self._job.asked.schedule == IDLE:
+            guards.append(self._make_room())
+        await first_of(self._train_and_finish(), *guards)
+
+    async def _make_room(self) -> NoReturn:
+        """When serving wakes, give the child time to its next checkpoint, then yield.
+
+        Raises `Yielded`.
+        """
+        while True:
+            await self._load.until_busy()
+            if self._training:
+                self._yielding = True
+                await asyncio.sleep(self._policy.yield_seconds)
+                if self._training:
+                    raise Yielded
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _train_and_finish(self) -> None:
         step = await self._trained_before()
         if step is None:
-            step = await self._train()
+            last = await self._train()
+            await self._publisher.flush()
+            step = await self._result_step(last)
         await self._publisher.flush()
         await self._finisher.finish(step)
         await asyncio.to_thread(self._workdir.slim)
@@ -108,13 +136,30 @@ class Run:
         await self._recorder.reopened()
         return None
 
+    async def _result_step(self, last: int) -> int:
+        """Return the step whose checkpoint becomes the model: the last, or the best."""
+        stop = await self._recorder.early_stop()
+        plan = self._job.plan
+        if stop is None and (plan is None or not keeps_best(plan)):
+            return last
+        best = await self._recorder.best_step() if stop is None else stop.best_step
+        if best is not None and await asyncio.to_thread(self._workdir.intact, best):
+            return best
+        return last
+
     async def _train(self) -> int:
         """Run children until one finishes; return the last step."""
-        weights_path = await self._weights_path()
-        await self._fetch_files()
+        inputs = await self._fetcher.fetch()
+        self._training = True
+        try:
+            return await self._train_on(inputs)
+        finally:
+            self._training = False
+
+    async def _train_on(self, inputs: Inputs) -> int:
         delays = backoff(base=self._policy.crash_backoff, cap=60.0)
         while True:
-            ending = await self._one_child(weights_path)
+            ending = await self._one_child(inputs)
             if isinstance(ending, worker_lines.Finished):
                 return ending.step
             _log.warning("the child crashed: %s", ending.why, extra={"job_id": self._job.id})
@@ -127,47 +172,19 @@ class Run:
                 )
             await asyncio.sleep(next(delays))
 
-    async def _weights_path(self) -> str:
-        async def attempt() -> str:
-            return (await self._registry.model(self._job.project_id, self._job.model)).weights_path
-
-        try:
-            return await insist(attempt, "asking for the base model")
-        except NotFound as error:
-            raise JobFailure(
-                "model_not_found",
-                f"The base model '{self._job.model}' is gone. Create a job with another.",
-                "model",
-            ) from error
-
-    async def _fetch_files(self) -> None:
-        wanted = [(self._job.training_file, self._workdir.training)]
-        if self._job.validation_file:
-            wanted.append((self._job.validation_file, self._workdir.validation))
-        for file_id, target in wanted:
-            if await asyncio.to_thread(target.exists):
-                continue
-
-            async def attempt(file_id: str = file_id, target: Path = target) -> None:
-                await self._registry.download(self._job.project_id, file_id, target)
-
-            try:
-                await insist(attempt, "downloading a file")
-            except NotFound as error:
-                gone = missing_file(self._job, file_id)
-                raise JobFailure(gone.code, gone.message, gone.param) from error
-
-    async def _one_child(self, weights_path: str) -> worker_lines.Finished | Crash:
+    async def _one_child(self, inputs: Inputs) -> worker_lines.Finished | Crash:
         """Run one child from the newest whole checkpoint to its end."""
         safe_step = await self._recorder.safe_step()
         resume_step = await asyncio.to_thread(self._workdir.newest_intact, safe_step)
         for step in await asyncio.to_thread(self._workdir.steps):
             self._publisher.offer(step)
-        await asyncio.to_thread(self._workdir.write_spec, self._spec(weights_path, resume_step))
+        resume = None if resume_step is None else self._workdir.checkpoint(resume_step)
+        spec = build_spec(self._job, inputs, resume)
+        await asyncio.to_thread(self._workdir.write_spec, spec)
         child = Child(
             self._policy.command,
             self._workdir,
-            clean_environment(self._policy.surroundings, self._job.id),
+            clean_environment(self._policy.surroundings, self._job.id) | environment(inputs),
         )
         ending: worker_lines.Finished | None = None
         why = ""
@@ -202,9 +219,17 @@ class Run:
                     await self._recorder.step(line)
                 case worker_lines.Validation():
                     await self._recorder.validation(line)
+                case worker_lines.Dropped():
+                    await self._recorder.dropped(line)
+                case worker_lines.Sample():
+                    await self._recorder.sample(line)
+                case worker_lines.EarlyStopped():
+                    await self._recorder.early_stopped(line)
                 case worker_lines.CheckpointWritten():
                     await self._recorder.checkpointed(line.step)
                     self._publisher.offer(line.step)
+                    if self._yielding:
+                        raise Yielded
                 case worker_lines.Finished():
                     return line
                 case worker_lines.Failed(reason="bad_checkpoint"):
@@ -219,29 +244,6 @@ class Run:
         steps = await asyncio.to_thread(self._workdir.steps)
         if steps:
             await asyncio.to_thread(self._workdir.drop, steps[-1])
-
-    def _spec(self, weights_path: str, resume_step: int | None) -> dict[str, object]:
-        plan = self._job.plan
-        if plan is None:
-            raise ValueError("a job that was not planned cannot run")
-        resume = None if resume_step is None else str(self._workdir.checkpoint(resume_step))
-        return {
-            "job_id": self._job.id,
-            "weights_path": weights_path,
-            "training_file": str(self._workdir.training),
-            "validation_file": (
-                str(self._workdir.validation) if self._job.validation_file else None
-            ),
-            "seed": self._job.seed,
-            "n_epochs": plan.n_epochs,
-            "batch_size": plan.batch_size,
-            "learning_rate": plan.learning_rate,
-            "lora_rank": plan.lora_rank,
-            "max_seq_length": plan.max_seq_length,
-            "checkpoint_every_steps": plan.checkpoint_every_steps,
-            "max_steps": self._job.asked.max_steps,
-            "resume_from": resume,
-        }
 
 
 def _describe(status: int) -> str:

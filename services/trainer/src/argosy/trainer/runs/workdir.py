@@ -1,7 +1,7 @@
 """A run's folder: data, spec, log, and checkpoints that are whole or not there.
 
     RUN_ROOT/<job id>/  spec.json  worker.log  child.json
-                        data/{training,validation}.jsonl
+                        data/{training,validation,source-<n>,distilled}.jsonl
                         checkpoints/step-<N>/{manifest.json, adapter_config.json, …}
 
 Knows files. Does not know what trains. Methods block; call them in a thread.
@@ -17,7 +17,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-from argosy.trainer.registry import ADAPTER_FILES
+from argosy.trainer.domain import artifacts
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ class WorkDir:
         self.child_file = path / "child.json"
         self.training = path / "data" / "training.jsonl"
         self.validation = path / "data" / "validation.jsonl"
+        # A teacher's answers.
+        self.distilled = path / "data" / "distilled.jsonl"
         self._checkpoints = path / "checkpoints"
 
     def prepare(self) -> None:
@@ -48,6 +50,10 @@ class WorkDir:
         aside = self.path / "spec.json.part"
         aside.write_text(json.dumps(spec, indent=1), "utf-8")
         aside.rename(self.path / "spec.json")
+
+    def source(self, number: int) -> Path:
+        """Return the file of the records that are mixed in, counted from 0."""
+        return self.training.with_name(f"source-{number}.jsonl")
 
     def checkpoint(self, step: int) -> Path:
         return self._checkpoints / f"step-{step}"
@@ -82,10 +88,10 @@ class WorkDir:
     def drop(self, step: int) -> None:
         shutil.rmtree(self.checkpoint(step), ignore_errors=True)
 
-    def prune(self, published: set[int], keep: int) -> None:
-        """Remove published checkpoints but the newest `keep` on disk."""
+    def prune(self, published: set[int], keep: int, best: int | None) -> None:
+        """Remove published checkpoints but the newest `keep` on disk, and the best so far."""
         for step in self.steps()[:-keep]:
-            if step in published:
+            if step in published and step != best:
                 self.drop(step)
 
     def slim(self) -> None:
@@ -123,7 +129,7 @@ def _verify(folder: Path, step: int) -> None:
         files: dict[str, Any] = dict(manifest["files"])
         if manifest["step"] != step:
             raise TornCheckpoint("its manifest is of another step")
-        missing = set(ADAPTER_FILES) - files.keys()
+        missing = artifacts.missing(files)
         if missing:
             raise TornCheckpoint(f"it lacks {', '.join(sorted(missing))}")
         for name, expected in files.items():

@@ -1,4 +1,4 @@
-"""What happened to a job: rows of `events`, `metrics` and `checkpoints`. Knows SQL only."""
+"""What happened to a job: rows of `events`, `metrics`, `observations`, `checkpoints`. Knows SQL."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from argosy.api import ids
 from argosy.trainer.domain import worker_lines
-from argosy.trainer.domain.job import Checkpoint, JobEvent, MetricsRow
+from argosy.trainer.domain.job import Checkpoint, JobEvent, MetricsRow, Observation
 from argosy.trainer.domain.texts import Note
-from argosy.trainer.store.tables import checkpoints, events, metrics
+from argosy.trainer.store.tables import checkpoints, events, metrics, observations
 from argosy.trainer.store.transactions import Connection
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 
 async def add_notes(connection: Connection, job_id: str, *notes: Note) -> None:
@@ -64,6 +64,8 @@ async def put_step(connection: Connection, job_id: str, line: worker_lines.Step)
             "grad_norm": line.grad_norm,
             "tokens": line.tokens,
             "tokens_per_second": line.tokens_per_second,
+            "values": dict(line.values) or None,
+            "records": list(line.records) or None,
         },
     )
 
@@ -71,23 +73,54 @@ async def put_step(connection: Connection, job_id: str, line: worker_lines.Step)
 async def put_validation(
     connection: Connection, job_id: str, line: worker_lines.Validation
 ) -> None:
-    await _upsert(
-        connection,
-        job_id,
-        line.step,
-        {
-            "valid_loss": line.valid_loss,
-            "valid_mean_token_accuracy": line.valid_mean_token_accuracy,
-        },
+    row = {
+        "valid_loss": line.valid_loss,
+        "valid_mean_token_accuracy": line.valid_mean_token_accuracy,
+    }
+    more = {f"valid_{name}": value for name, value in line.values.items()}
+    await connection.execute(
+        insert(metrics)
+        .values(job_id=job_id, step=line.step, **row, values=more or None)
+        .on_conflict_do_update(
+            index_elements=["job_id", "step"],
+            set_={**row, "values": _joined(metrics.c["values"], more)},
+        )
     )
 
 
-async def metrics_until(connection: Connection, job_id: str, last: int) -> list[MetricsRow]:
-    """Return the metrics of steps 1 to `last`, in order."""
+def _joined(column: sa.ColumnElement[Any], more: dict[str, float]) -> sa.ColumnElement[Any]:
+    """The step's own values stay beside those of its validation."""
+    if not more:
+        return column
+    return sa.func.coalesce(column, sa.literal({}, JSONB)).concat(sa.literal(more, JSONB))
+
+
+async def observe(
+    connection: Connection, job_id: str, key: str, kind: str, data: dict[str, Any]
+) -> None:
+    """Keep what was seen; again under the same key, the newer."""
+    await connection.execute(
+        insert(observations)
+        .values(job_id=job_id, key=key, kind=kind, data=data)
+        .on_conflict_do_update(constraint="observations_once", set_={"data": data})
+    )
+
+
+async def observed(connection: Connection, job_id: str) -> list[Observation]:
+    rows = await connection.execute(
+        sa.select(observations).where(observations.c.job_id == job_id).order_by(observations.c.seq)
+    )
+    return [Observation(r["kind"], r["created_at"], r["data"]) for r in rows.mappings()]
+
+
+async def metrics_until(
+    connection: Connection, job_id: str, last: int, *, after: int = 0
+) -> list[MetricsRow]:
+    """Return the metrics of steps `after` + 1 to `last`, in order."""
     names = MetricsRow.__dataclass_fields__
     rows = await connection.execute(
         sa.select(*(metrics.c[name] for name in names))
-        .where(metrics.c.job_id == job_id, metrics.c.step.between(1, last))
+        .where(metrics.c.job_id == job_id, metrics.c.step.between(after + 1, last))
         .order_by(metrics.c.step)
     )
     return [MetricsRow(**row) for row in rows.mappings()]
@@ -112,6 +145,27 @@ async def add_checkpoint(connection: Connection, job_id: str, step: int, model_i
         .returning(checkpoints.c.id)
     )
     return added.first() is not None
+
+
+async def remove_checkpoint(connection: Connection, job_id: str, step: int) -> None:
+    await connection.execute(
+        checkpoints.delete().where(checkpoints.c.job_id == job_id, checkpoints.c.step == step)
+    )
+
+
+async def best_checkpoint(connection: Connection, job_id: str) -> int | None:
+    """Return the published step with the lowest validation loss, the earliest of equals."""
+    step = await connection.scalar(
+        sa.select(metrics.c.step)
+        .join(
+            checkpoints,
+            sa.and_(checkpoints.c.job_id == metrics.c.job_id, checkpoints.c.step == metrics.c.step),
+        )
+        .where(metrics.c.job_id == job_id, metrics.c.valid_loss.is_not(None))
+        .order_by(metrics.c.valid_loss, metrics.c.step)
+        .limit(1)
+    )
+    return None if step is None else int(step)
 
 
 async def published_steps(connection: Connection, job_id: str) -> set[int]:

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
-from argosy.trainer.domain.job import Job, JobError
-from argosy.trainer.domain.plan import Parameters, Plan
+from argosy.trainer.domain.asked import Asked
+from argosy.trainer.domain.job import EarlyStop, Job, JobError
+from argosy.trainer.domain.plan import Plan
 from argosy.trainer.domain.states import TERMINAL, State
 from argosy.trainer.store.tables import idempotency, jobs
 from argosy.trainer.store.transactions import Connection
@@ -25,6 +26,7 @@ class NewJob:
     key_id: str
     fingerprint: bytes
     model: str
+    base: str
     tuned_model: str
     training_file: str
     validation_file: str
@@ -32,14 +34,15 @@ class NewJob:
     suffix: str
     seed: int
     metadata: Mapping[str, str]
-    asked: Parameters
+    asked: Asked
     traceparent: str
 
 
 async def insert(connection: Connection, job: NewJob) -> Job:
     values = {name: getattr(job, name) for name in NewJob.__dataclass_fields__}
     values["labels"] = dict(values.pop("metadata"))
-    values["asked"] = asdict(job.asked)
+    values["asked"] = job.asked.to_json()
+    values |= {"priority": job.asked.priority, "schedule": job.asked.schedule}
     row = await connection.execute(
         jobs.insert().values(state=State.VALIDATING_FILES, **values).returning(jobs)
     )
@@ -94,7 +97,11 @@ async def waiting_for(connection: Connection, file_id: str, states: Sequence[Sta
     """Lock and return the jobs in `states` that need `file_id`."""
     query = sa.select(jobs).where(
         jobs.c.state.in_(states),
-        sa.or_(jobs.c.training_file == file_id, jobs.c.validation_file == file_id),
+        sa.or_(
+            jobs.c.training_file == file_id,
+            jobs.c.validation_file == file_id,
+            jobs.c.plan["sources"].contains([{"source": file_id}]),
+        ),
     )
     rows = await connection.execute(_locked(query.order_by(jobs.c.seq)))
     return [to_job(row) for row in rows.mappings()]
@@ -178,8 +185,10 @@ _SERVER_TIME: Final = sa.func.clock_timestamp()
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
     if isinstance(values.get("error"), JobError):
         values["error"] = asdict(values["error"])
+    if isinstance(values.get("early_stop"), EarlyStop):
+        values["early_stop"] = asdict(values["early_stop"])
     if isinstance(values.get("plan"), Plan):
-        values["plan"] = asdict(values["plan"])
+        values["plan"] = values["plan"].to_json()
     if values.get("state") in TERMINAL:
         values |= {"finished_at": _SERVER_TIME, "estimated_finish": None}
     return values
@@ -195,6 +204,7 @@ def to_job(row: Mapping[Any, Any]) -> Job:
         created_at=row["created_at"],
         state=State(row["state"]),
         model=row["model"],
+        base=row["base"],
         tuned_model=row["tuned_model"],
         training_file=row["training_file"],
         validation_file=row["validation_file"],
@@ -202,12 +212,13 @@ def to_job(row: Mapping[Any, Any]) -> Job:
         suffix=row["suffix"],
         seed=row["seed"],
         metadata=row[jobs.c.labels],
-        asked=Parameters(**row["asked"]),
-        plan=Plan(**row["plan"]) if row["plan"] else None,
+        asked=Asked.from_json(row["asked"]),
+        plan=Plan.from_json(row["plan"]) if row["plan"] else None,
         total_steps=row["total_steps"],
         completed_steps=row["completed_steps"],
         safe_step=row["safe_step"],
         final_step=row["final_step"],
+        early_stop=EarlyStop(**row["early_stop"]) if row["early_stop"] else None,
         trained_tokens=row["trained_tokens"],
         estimated_finish=row["estimated_finish"],
         finished_at=row["finished_at"],

@@ -7,27 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 import sqlalchemy as sa
+from argosy.trainer.domain.asked import IDLE
 from argosy.trainer.domain.job import Job, Lease
 from argosy.trainer.domain.states import TERMINAL, State
 from argosy.trainer.store.jobs import to_job
 from argosy.trainer.store.tables import jobs
 from argosy.trainer.store.transactions import Connection
 
+# What is left to do in these is soon done.
+_WITHOUT_TRAINING: Final = (State.VALIDATING_FILES, State.FINALIZING)
+
 
 async def take(
-    connection: Connection, states: Sequence[State], owner: str, duration: timedelta
+    connection: Connection,
+    states: Sequence[State],
+    owner: str,
+    duration: timedelta,
+    *,
+    quiet: bool = True,
 ) -> tuple[Job, Lease] | None:
-    """Lease the oldest job in `states` that nobody holds; return it as it was before."""
+    """Lease the first job in `states` that nobody holds; return it as it was before.
+
+    The highest priority first, among equals the oldest. Unless serving is `quiet`, idle-time jobs
+    that would train are passed over.
+    """
     now = sa.func.clock_timestamp()
     found = await connection.execute(
         sa.select(jobs)
         .where(
             jobs.c.state.in_(states),
             sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until < now),
+            sa.or_(sa.literal(quiet), jobs.c.schedule != IDLE, jobs.c.state.in_(_WITHOUT_TRAINING)),
         )
-        .order_by(jobs.c.seq)
+        .order_by(jobs.c.priority.desc(), jobs.c.seq)
         .limit(1)
         .with_for_update(skip_locked=True, key_share=True)
     )

@@ -52,6 +52,11 @@ jobs: Final = sa.Table(
     # How often the job was paused or resumed.
     sa.Column("switches", sa.Integer, nullable=False, server_default="0"),
     sa.Column("traceparent", sa.Text, nullable=False),
+    # The base model under `model`.
+    sa.Column("base", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("schedule", sa.Text, nullable=False, server_default="now"),
+    sa.Column("early_stop", JSONB),
     sa.Column("lease_owner", sa.Text, nullable=False, server_default=""),
     # By the database's clock; null while nobody works on the job.
     sa.Column("lease_until", _TIME),
@@ -97,6 +102,23 @@ metrics: Final = sa.Table(
     sa.Column("tokens_per_second", sa.Double),
     sa.Column("valid_loss", sa.Double),
     sa.Column("valid_mean_token_accuracy", sa.Double),
+    # What the method measures besides, and the lines of the step's batch.
+    sa.Column("values", JSONB),
+    sa.Column("records", JSONB),
+)
+
+# Dropped records, samples, interruptions: what a report tells besides figures.
+observations: Final = sa.Table(
+    "observations",
+    metadata,
+    sa.Column("seq", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    _job_id(),
+    # What is told again after a crash is kept once.
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    sa.Column("data", JSONB, nullable=False),
+    sa.UniqueConstraint("job_id", "key", name="observations_once"),
 )
 
 checkpoints: Final = sa.Table(

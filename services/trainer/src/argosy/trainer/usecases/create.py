@@ -10,30 +10,20 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from argosy.api import ids
-from argosy.api.registry.v1 import registry_pb2
 from argosy.kit import tracing
-from argosy.kit.errors import Conflict, InvalidRequest, NotFound
+from argosy.kit.errors import Conflict, InvalidRequest
 from argosy.kit.failpoints import failpoint
-from argosy.trainer import weights
 from argosy.trainer.domain import rules
+from argosy.trainer.domain.asked import IDLE, Asked
 from argosy.trainer.domain.job import Job
-from argosy.trainer.domain.plan import (
-    MIN_TRAINING_ROWS,
-    MIN_VALIDATION_ROWS,
-    BadParameter,
-    Limits,
-    Parameters,
-    Plan,
-    make_plan,
-)
-from argosy.trainer.registry import Registry
+from argosy.trainer.domain.parameters.parameter import BadParameter
 from argosy.trainer.store import jobs
 from argosy.trainer.store.transactions import Connection, Transactions
 from argosy.trainer.usecases.journal import Journal
+from argosy.trainer.usecases.planning import Planner, Wish
 
 # A request that says "again" within this time means the job that its twin made.
 _RETRY_WINDOW: Final = timedelta(minutes=10)
@@ -54,95 +44,16 @@ class JobRequest:
     suffix: str
     seed: int | None
     metadata: Mapping[str, str]
-    parameters: Parameters
+    asked: Asked
     idempotency_key: str
     fingerprint: bytes
     retry: bool
 
-
-class Planner:
-    """Judges what a job needs from the registry, and plans it."""
-
-    def __init__(self, registry: Registry, max_lora_rank: int) -> None:
-        self._registry = registry
-        self._max_lora_rank = max_lora_rank
-
-    async def plan(
-        self,
-        project_id: str,
-        model_id: str,
-        training_file: str,
-        validation_file: str,
-        parameters: Parameters,
-    ) -> Plan:
-        """Return the plan; raises `InvalidRequest` that names the field at fault."""
-        base = await self._base(project_id, model_id)
-        training = await self._file(project_id, training_file, "training_file", MIN_TRAINING_ROWS)
-        if validation_file:
-            await self._file(project_id, validation_file, "validation_file", MIN_VALIDATION_ROWS)
-        width = await asyncio.to_thread(weights.hidden_size, Path(base.weights_path))
-        limits = Limits(base.context_length, self._max_lora_rank, width)
-        try:
-            return make_plan(parameters, training.rows, limits)
-        except BadParameter as bad:
-            raise InvalidRequest(bad.message, param=bad.param, code="invalid_value") from bad
-
-    async def _base(self, project_id: str, model_id: str) -> registry_pb2.Model:
-        try:
-            model = await self._registry.model(project_id, model_id)
-        except NotFound as error:
-            raise InvalidRequest(
-                f"The model '{model_id}' does not exist. "
-                "List the models with GET /v1/models; 'argosy.trainable' marks those to tune.",
-                param="model",
-                code="model_not_found",
-            ) from error
-        if model.kind in (registry_pb2.MODEL_KIND_TUNED, registry_pb2.MODEL_KIND_CHECKPOINT):
-            raise InvalidRequest(
-                f"'{model_id}' is itself a tuned model; only base models can be tuned. "
-                f"Tune its base, '{model.base}', on the data of both.",
-                param="model",
-                code="model_not_available",
-            )
-        if not model.trainable or not model.weights_path:
-            raise InvalidRequest(
-                f"The model '{model_id}' cannot be tuned. "
-                "List the models with GET /v1/models; 'argosy.trainable' marks those to tune.",
-                param="model",
-                code="model_not_available",
-            )
-        return model
-
-    async def _file(
-        self,
-        project_id: str,
-        file_id: str,
-        param: Literal["training_file", "validation_file"],
-        least: int,
-    ) -> registry_pb2.File:
-        def refusal(text: str) -> InvalidRequest:
-            return InvalidRequest(text, param=param, code=f"invalid_{param}")
-
-        try:
-            file = await self._registry.file(project_id, file_id)
-        except NotFound as error:
-            raise refusal(
-                f"The file '{file_id}' given as '{param}' does not exist. "
-                "Upload it with POST /v1/files and purpose 'fine-tune'."
-            ) from error
-        if file.purpose != "fine-tune":
-            raise refusal(
-                f"The file '{file_id}' given as '{param}' has the purpose '{file.purpose}'. "
-                "Upload it with purpose 'fine-tune'."
-            )
-        if file.status == "error":
-            raise refusal(f"The file '{file_id}' given as '{param}' was refused at its upload.")
-        if file.rows < least:
-            raise refusal(
-                f"The file '{file_id}' given as '{param}' has {file.rows} examples, "
-                f"but must have at least {least}. Upload a file with more."
-            )
-        return file
+    @property
+    def wish(self) -> Wish:
+        return Wish(
+            self.project_id, self.model, self.training_file, self.validation_file, self.asked
+        )
 
 
 class CreateJob:
@@ -154,11 +65,14 @@ class CreateJob:
         journal: Journal,
         planner: Planner,
         announce: Callable[[], None],
+        *,
+        idle_time: bool,
     ) -> None:
         self._transactions = transactions
         self._journal = journal
         self._planner = planner
         self._announce = announce
+        self._idle_time = idle_time
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self, request: JobRequest) -> Job:
@@ -166,7 +80,14 @@ class CreateJob:
 
         Raises `InvalidRequest`, `Conflict`, `Unavailable`.
         """
-        _check(request)
+        check(request)
+        if request.asked.schedule == IDLE and not self._idle_time:
+            raise InvalidRequest(
+                "This server does not watch its load (ARGOSY_GATEWAY_METRICS_URLS), so no job can "
+                "wait for idle time. Leave 'argosy.schedule' out.",
+                param="argosy.schedule",
+                code="invalid_value",
+            )
         async with self._turns:
             async with self._transactions.begin() as connection:
                 job = await self._earlier(connection, request)
@@ -207,15 +128,10 @@ class CreateJob:
         )
 
     async def _create(self, connection: Connection, request: JobRequest) -> Job:
-        await self._planner.plan(
-            request.project_id,
-            request.model,
-            request.training_file,
-            request.validation_file,
-            request.parameters,
-        )
+        planned = await self._planner.plan(request.wish, measured=False)
+        base = planned.start.base.id
         tuned = ids.tuned_model_id(
-            request.model, request.organization_slug, request.suffix, ids.new_id("", 8)
+            base, request.organization_slug, request.suffix, ids.new_id("", 8)
         )
         job = await jobs.insert(
             connection,
@@ -226,6 +142,7 @@ class CreateJob:
                 key_id=request.key_id,
                 fingerprint=request.fingerprint,
                 model=request.model,
+                base=base,
                 tuned_model=tuned,
                 training_file=request.training_file,
                 validation_file=request.validation_file,
@@ -233,7 +150,7 @@ class CreateJob:
                 suffix=request.suffix,
                 seed=secrets.randbelow(rules.MAX_SEED) if request.seed is None else request.seed,
                 metadata=request.metadata,
-                asked=request.parameters,
+                asked=planned.asked,
                 traceparent=tracing.traceparent(),
             ),
         )
@@ -250,7 +167,8 @@ class CreateJob:
         return job
 
 
-def _check(request: JobRequest) -> None:
+def check(request: JobRequest) -> None:
+    """Judge what needs no data. Raises `InvalidRequest` that names the field."""
     for name in ("model", "training_file"):
         if not getattr(request, name):
             raise InvalidRequest(

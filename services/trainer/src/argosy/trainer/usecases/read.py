@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from argosy.kit.errors import InvalidRequest
-from argosy.trainer.domain.job import Checkpoint, Job, JobEvent
+from argosy.trainer.domain.job import Checkpoint, Job, JobEvent, MetricsRow, Observation
 from argosy.trainer.store import history, jobs
 from argosy.trainer.store.transactions import Connection, Transactions
 from argosy.trainer.usecases.control import no_such_job
@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 MAX_LIMIT: Final = 100
 _MAX_EVENTS: Final = 1000
+_ALL_STEPS: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,15 @@ class Page:
     after: str
     limit: int
     ascending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """All that was measured and seen while a job was trained."""
+
+    job: Job
+    steps: list[MetricsRow]
+    observations: list[Observation]
 
 
 class ReadJobs:
@@ -40,6 +50,11 @@ class ReadJobs:
         """Raises `NotFound`."""
         async with self._transactions.begin() as connection:
             return await _job(connection, project_id, job_id)
+
+    async def made_by(self, project_id: str, job_id: str) -> Job | None:
+        """Return the job that made a model; None if it is none of this project's."""
+        async with self._transactions.begin() as connection:
+            return await jobs.get(connection, project_id, job_id)
 
     async def jobs(
         self, project_id: str, page: Page, metadata: Mapping[str, str]
@@ -66,6 +81,16 @@ class ReadJobs:
     ) -> tuple[list[Checkpoint], bool]:
         """Return the job's checkpoints and whether there are more. Raises `NotFound`."""
         return await self._of_job(history.checkpoints_page, project_id, job_id, page, 10, MAX_LIMIT)
+
+    async def series(self, project_id: str, job_id: str, *, after: int) -> Series:
+        """Return the figures of the steps after `after`. Raises `NotFound`."""
+        async with self._transactions.begin() as connection:
+            job = await _job(connection, project_id, job_id)
+            return Series(
+                job,
+                await history.metrics_until(connection, job_id, _ALL_STEPS, after=max(after, 0)),
+                await history.observed(connection, job_id),
+            )
 
     async def _of_job(
         self,

@@ -10,13 +10,12 @@ from typing import Final
 from argosy.kit.errors import ApiError
 from argosy.trainer.domain import texts
 from argosy.trainer.domain.job import Job, JobError, Lease
-from argosy.trainer.domain.plan import Plan
 from argosy.trainer.domain.states import State
 from argosy.trainer.patience import insist
 from argosy.trainer.store import history, jobs, leases
 from argosy.trainer.store.transactions import Connection, Transactions
-from argosy.trainer.usecases.create import Planner
 from argosy.trainer.usecases.journal import Journal
+from argosy.trainer.usecases.planning import Planned, Planner, Wish
 
 WAITING: Final = (State.VALIDATING_FILES, State.QUEUED)
 
@@ -40,13 +39,13 @@ class ValidateJob:
                 notes.append(texts.validating(job.validation_file, "validation"))
             await history.add_notes(connection, job.id, *notes)
 
-        async def attempt() -> Plan:
-            return await self._planner.plan(
-                job.project_id, job.model, job.training_file, job.validation_file, job.asked
-            )
+        wish = Wish(job.project_id, job.model, job.training_file, job.validation_file, job.asked)
+
+        async def attempt() -> Planned:
+            return await self._planner.plan(wish, measured=True)
 
         try:
-            plan = await insist(attempt, "validating files")
+            planned = await insist(attempt, "validating files")
         except ApiError as refusal:
             await self._fail(lease, _error(refusal))
             return
@@ -59,8 +58,8 @@ class ValidateJob:
                 held,
                 State.QUEUED,
                 texts.queued(),
-                plan=plan,
-                total_steps=plan.max_steps,
+                plan=planned.plan,
+                total_steps=planned.plan.max_steps,
             )
         self._journal.committed()
 
@@ -82,9 +81,13 @@ async def fail_without_file(connection: Connection, journal: Journal, file_id: s
 
 def missing_file(job: Job, file_id: str) -> JobError:
     """Return why a job fails whose file is gone."""
-    param = "training_file" if file_id == job.training_file else "validation_file"
+    if file_id in (job.training_file, job.validation_file):
+        param = "training_file" if file_id == job.training_file else "validation_file"
+        code = f"invalid_{param}"
+    else:
+        param, code = "argosy.data", "invalid_value"
     return JobError(
-        code=f"invalid_{param}",
+        code=code,
         message=(
             f"The file '{file_id}' given as '{param}' was deleted before the job began. "
             "Upload it again and create a new job."

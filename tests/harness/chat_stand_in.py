@@ -1,0 +1,61 @@
+"""A gateway that answers chat completions by a function, on a thread, for work that calls it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class ChatStandIn:
+    """`requests` are the bodies that came, `metrics` is what its /metrics says."""
+
+    url: str
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    in_flight: int = 0
+
+
+@contextlib.contextmanager
+def chat_stand_in(answer: Callable[[dict[str, Any]], str]) -> Iterator[ChatStandIn]:
+    """Serve for the time of the block; an answer that raises is a 400."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            stand_in.requests.append(body)
+            stand_in.keys.add(self.headers.get("authorization", ""))
+            try:
+                text, status = answer(body), 200
+            except ValueError as error:
+                text, status = str(error), 400
+            choice = {"message": {"role": "assistant", "content": text}}
+            self._send(status, json.dumps({"choices": [choice]}).encode())
+
+        def do_GET(self) -> None:
+            self._send(200, f"argosy_gateway_requests_in_flight {stand_in.in_flight}\n".encode())
+
+        def _send(self, status: int, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Be silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    stand_in = ChatStandIn(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield stand_in
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
