@@ -26,7 +26,7 @@ only=${1:-}
 # of the namespace.
 typing() {
     mypy -p argosy.api -p argosy.kit -p argosy.registry -p argosy.trainer -p argosy.embedder \
-        -p argosy.gateway -p argosy.cli -p tests.harness -p benchmarks -p dashboards
+        -p argosy.engine -p argosy.gateway -p argosy.cli -p tests.harness -p benchmarks -p dashboards
 }
 types_log=$(mktemp)
 typed=

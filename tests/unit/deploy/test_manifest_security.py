@@ -34,7 +34,7 @@ def test_only_those_who_are_told_the_address_get_in(name: str, variable: str) ->
 
 
 def test_only_the_gateway_reaches_engines_and_engines_reach_nothing() -> None:
-    assert callers("engine") == {"gateway"}
+    assert callers("engine") == callers("transformers") == {"gateway"}
     policy = k8s.of_kind("NetworkPolicy")["engine"]["spec"]
     assert policy["egress"] == []
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}

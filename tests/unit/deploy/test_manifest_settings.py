@@ -13,6 +13,7 @@ from argosy.cli.fleet import engine as cli_engine
 from argosy.cli.fleet import environment as fleet
 from argosy.cli.fleet.credentials import Credentials
 from argosy.cli.fleet.home import Home
+from argosy.engine.settings import read_settings
 from argosy.kit.settings import ServiceSettings
 from argosy.registry.intake.catalog_file import read_catalog_file
 
@@ -130,7 +131,7 @@ def test_catalog_and_engine_tell_the_same() -> None:
     args = dict(
         arg.removeprefix("--").partition("=")[::2] for arg in k8s.main_container("engine")["args"]
     )
-    (pool,) = catalog["pool"]
+    pool = next(p for p in catalog["pool"] if p["name"] == "main")
     port = k8s.of_kind("Service")["engine"]["spec"]["ports"][0]["port"]
     assert pool["replicas"] == [
         f"http://engine-{n}.{workload['serviceName']}:{port}" for n in range(workload["replicas"])
@@ -144,6 +145,24 @@ def test_catalog_and_engine_tell_the_same() -> None:
         >= settings_class("registry").model_fields["max_lora_rank"].default
     )
     assert "enable-lora" in args
+
+
+def test_the_transformers_engine_is_where_the_catalog_says(wiring: fleet.Wiring) -> None:
+    catalog = tomllib.loads(k8s.config("registry-catalog", "catalog.toml"))
+    pool = next(p for p in catalog["pool"] if p["engine"] == "transformers")
+    workload = k8s.workloads()["transformers"]["spec"]
+    port = k8s.of_kind("Service")["transformers"]["spec"]["ports"][0]["port"]
+    assert pool["replicas"] == [
+        f"http://transformers-{n}.{workload['serviceName']}:{port}"
+        for n in range(workload["replicas"])
+    ]
+    given = k8s.environment(k8s.main_container("transformers"))
+    assert given["ARGOSY_ENGINE_KEY"] == "secret:engine-key"
+    here = argosy(fleet.settings("transformers", 1, 2, wiring))
+    # Ours has its health on its main port, as vLLM has.
+    assert here - {fleet.MARK, "ARGOSY_HEALTH_BIND"} <= set(given)
+    settings = read_settings({n: v.replace("secret:", "") for n, v in given.items()})
+    assert (settings.host, settings.port) == ("0.0.0.0", port)  # noqa: S104 - a pod's address
 
 
 def test_the_registry_accepts_the_catalog(tmp_path: Path) -> None:
@@ -172,7 +191,7 @@ def test_overlays_keep_what_catalog_and_engine_agree_on() -> None:
 
 def test_adapters_are_seen_where_the_registry_writes_them() -> None:
     blobs = k8s.environment(k8s.main_container("registry"))["ARGOSY_BLOB_ROOT"]
-    for name in ("registry", "engine"):
+    for name in ("registry", "engine", "transformers"):
         mount = next(m for m in k8s.main_container(name)["volumeMounts"] if m["name"] == "blobs")
         assert mount["mountPath"] == blobs
-        assert mount.get("readOnly", False) is (name == "engine")
+        assert mount.get("readOnly", False) is (name != "registry")

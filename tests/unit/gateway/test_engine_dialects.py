@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.engines.dialects import by_name
 from argosy.gateway.engines.dialects.vllm import VLLM
 from argosy.gateway.errors import TABLE, EngineFailed, EngineRefused, Outcome, outcome, render
@@ -45,6 +46,27 @@ def test_adapters_are_the_cards_with_a_parent() -> None:
 def test_only_vllm_has_adapters() -> None:
     assert by_name("vllm").adapters is not None
     assert by_name("openai").adapters is None
+
+
+def test_our_own_engine_loads_everything_by_name_and_is_told_where_the_weights_are() -> None:
+    ours = by_name("transformers")
+    assert ours.adapters is not None
+    cards = {"data": [{"id": "bloom-7b", "parent": None}, {"id": "ft", "parent": "bloom-7b"}]}
+    assert ours.adapters.listed(json.dumps(cards).encode()) == {"bloom-7b", "ft"}
+    model = Model(id="ft", base="bloom-7b", adapter_path="/blobs/1", weights_path="/weights/bloom")
+    call = ours.adapters.load(model)
+    assert (call.path, json.loads(call.body)) == (
+        "/v1/load_lora_adapter",
+        {
+            "lora_name": "ft",
+            "lora_path": "/blobs/1",
+            "base_path": "/weights/bloom",
+            "base_name": "bloom-7b",
+        },
+    )
+    # Whatever its list says, it takes any name once it was loaded.
+    assert ours.card is None
+    assert ours.gauges(METRICS).running == 5
 
 
 def test_a_forgotten_adapter_is_told_from_other_404s() -> None:

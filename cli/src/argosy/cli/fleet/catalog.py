@@ -17,8 +17,14 @@ _EMBEDDING_CONTEXT: Final = 512
 _Value = str | int | bool | Sequence[str]
 
 
-def render(engine: Engine, replicas: Sequence[str], engine_key: str) -> str:
-    """Return the TOML text for a fleet whose engines answer at `replicas`."""
+def render(
+    engine: Engine, replicas: Sequence[str], engine_key: str, *, transformers: Sequence[str] = ()
+) -> str:
+    """Return the TOML text for a fleet whose engines answer at `replicas`.
+
+    `transformers` are the engines for what those cannot serve; without one nothing is trained that
+    needs them.
+    """
     tables: list[tuple[str, Mapping[str, _Value]]] = [
         ("[organization]", {"id": "org-argosy", "slug": "argosy"}),
         ("[[project]]", {"id": "proj_default", "name": "Default"}),
@@ -48,6 +54,14 @@ def render(engine: Engine, replicas: Sequence[str], engine_key: str) -> str:
             },
         ),
     ]
+    if transformers:
+        pool = {
+            "name": "transformers",
+            "engine": "transformers",
+            "replicas": transformers,
+            "engine_key": engine_key,
+        }
+        tables.insert(3, ("[[pool]]", pool))
     return "# Written by `argosy up`; changes are lost.\n" + "\n".join(
         "\n".join([head, *(f"{key} = {_toml(value)}" for key, value in table.items())]) + "\n"
         for head, table in tables

@@ -124,6 +124,10 @@ def _gateway(wiring: Wiring) -> dict[str, str]:
     }
 
 
+def _transformers(wiring: Wiring) -> dict[str, str]:
+    return {"ARGOSY_ENGINE_KEY": wiring.credentials.engine_key}
+
+
 def _engine(wiring: Wiring) -> dict[str, str]:
     # By environment: a command line is there for every user of the machine to read.
     return wiring.engine.environment() | {"VLLM_API_KEY": wiring.credentials.engine_key}
@@ -135,6 +139,7 @@ _TABLE: Final[dict[str, Callable[[Wiring], dict[str, str]]]] = {
     "embedder": _embedder,
     "gateway": _gateway,
     "engine": _engine,
+    "transformers": _transformers,
 }
 
 
@@ -160,6 +165,8 @@ def variables(role: str, port: int, health_port: int, wiring: Wiring) -> dict[st
             "WEIGHTS": wiring.engine.weights,
             "ENGINE_FLAGS": list(wiring.engine.flags),
         }
+    elif role == "transformers":
+        general |= {"ENGINE_PYTHON": str(wiring.engine.python)}
     return general
 
 

@@ -90,7 +90,7 @@ def build(home: Home, options: FleetOptions) -> FleetPlan:
     }
     monitor_port = ports.take()
     wiring = Wiring(home, options.host, secrets, served, by_name, monitor_port)
-    _write_configuration(wiring, [n for n in commands if role_name(n) == "engine"])
+    _write_configuration(wiring, list(commands))
     members = tuple(
         _member(name, command, wiring, ports.take(), options, commands)
         for name, command in commands.items()
@@ -155,17 +155,25 @@ def _health(
     if role == "nats":
         monitor = wiring.nats_monitor_port
         return probes.nats(monitor), "nats", f"http://127.0.0.1:{monitor}/healthz"
-    if role == "engine":
+    if role in {"engine", "transformers"}:
         return probes.http(port, "/health"), "http", f"http://127.0.0.1:{port}/health"
     scheme = "http" if role == "gateway" else "grpc"
     return probes.http(health_port, "/readyz"), scheme, f"http://127.0.0.1:{health_port}/readyz"
 
 
-def _write_configuration(wiring: Wiring, engines: list[str]) -> None:
-    replicas = [f"http://127.0.0.1:{wiring.ports[name]}" for name in engines]
+def _write_configuration(wiring: Wiring, listed: list[str]) -> None:
+    replicas = {
+        role: [f"http://127.0.0.1:{wiring.ports[n]}" for n in listed if role_name(n) == role]
+        for role in ("engine", "transformers")
+    }
     write_private(
         wiring.home.catalog_file,
-        catalog.render(wiring.engine, replicas, wiring.credentials.engine_key),
+        catalog.render(
+            wiring.engine,
+            replicas["engine"],
+            wiring.credentials.engine_key,
+            transformers=replicas["transformers"],
+        ),
     )
     write_private(
         environment.nats_config_file(wiring.home),

@@ -45,6 +45,8 @@ ROLES: Final[dict[str, Role]] = {
     "embedder": Role(after=("nats",)),
     # The engine may read a big model from a slow disk; a wrong flag shows within one start.
     "engine": Role(attempts=2, start_seconds=1800.0),
+    # Loads nothing until somebody asks for what only it can serve.
+    "transformers": Role(),
     "gateway": Role(after=("registry",), layer=2, grace_seconds=DRAIN_SECONDS + 1.5),
 }
 

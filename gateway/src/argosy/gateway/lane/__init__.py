@@ -1,4 +1,4 @@
-"""The way of `/v1/chat/completions`, `/v1/completions` and `/v1/embeddings`, first byte to last.
+"""The way of chats, completions, embeddings and rewards through the gateway, first byte to last.
 
 lane.py        the door: what is the lane's and what is the ordinary API's
 connection/    a client's connection: its requests read, its answers written

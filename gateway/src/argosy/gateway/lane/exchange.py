@@ -308,6 +308,8 @@ class Exchange:
 
 def _tokens(model: Model, request: CompletionRequest) -> int:
     """Return the tokens that the request may use."""
+    if request.operation is Operation.REWARD:
+        return request.estimated_input_tokens
     most = request.max_tokens
     return estimated_tokens(
         request.estimated_input_tokens,

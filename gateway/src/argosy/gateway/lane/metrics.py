@@ -24,7 +24,13 @@ from prometheus_client.registry import Collector
 
 # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics: names, labels and bounds.
 _PROVIDER: Final = "argosy"
-_OPERATIONS: Final = {"chat": "chat", "completion": "text_completion", "embedding": "embeddings"}
+_OPERATIONS: Final = {
+    "chat": "chat",
+    "completion": "text_completion",
+    "embedding": "embeddings",
+    # The conventions have no name for it.
+    "reward": "reward",
+}
 _DURATION: Final = (
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 )  # fmt: skip

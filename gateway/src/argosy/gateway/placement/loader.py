@@ -150,7 +150,7 @@ class Loader:
             raise AdapterRefused(f"Engines of pool {replica.pool!r} cannot load adapters.")
         if not self._exists(model.id):
             raise AdapterRefused("The model was deleted.")
-        call = adapters.load(model.id, model.adapter_path)
+        call = adapters.load(model)
         with self._seconds.time():
             status, body = await replica.client.fetch(call, self._limits.load_seconds)
         if status != 200 and not adapters.already_loaded(status, body):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from argosy.gateway.engines.dialects.base import Dialect
 from argosy.gateway.engines.dialects.openai import OpenAI
 from argosy.gateway.engines.dialects.tgi import TGI
+from argosy.gateway.engines.dialects.transformers import Transformers
 from argosy.gateway.engines.dialects.vllm import VLLM
 
 
@@ -15,4 +16,6 @@ def by_name(engine: str) -> Dialect:
     """Return the dialect of a pool's `engine` setting; unknown ones speak plain OpenAI."""
     if engine == "vllm":
         return VLLM()
+    if engine == "transformers":
+        return Transformers()
     return TGI() if engine == "tgi" else OpenAI()

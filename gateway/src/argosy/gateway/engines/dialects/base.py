@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import msgspec
+from argosy.api.registry.v1.registry_pb2 import Model
 
 
 class Call(NamedTuple):
@@ -71,7 +72,7 @@ class Adapters(Protocol):
     def listed(self, body: bytes) -> set[str]:
         """Read the answer to `listing`; raises msgspec.DecodeError."""
 
-    def load(self, name: str, path: str) -> Call:
+    def load(self, model: Model) -> Call:
         """Return the call that makes an adapter resident."""
 
     def unload(self, name: str) -> Call:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.engines.dialects.base import Call, Card, Gauges, engine_message
 from argosy.gateway.engines.dialects.openai import ListedModel, base_models
 
@@ -42,8 +43,8 @@ class VLLMAdapters:
     def listed(self, body: bytes) -> set[str]:
         return {card.id for card in msgspec.json.decode(body, type=_Cards).data if card.parent}
 
-    def load(self, name: str, path: str) -> Call:
-        body = msgspec.json.encode({"lora_name": name, "lora_path": path})
+    def load(self, model: Model) -> Call:
+        body = msgspec.json.encode({"lora_name": model.id, "lora_path": model.adapter_path})
         return Call("POST", "/v1/load_lora_adapter", body)
 
     def unload(self, name: str) -> Call:

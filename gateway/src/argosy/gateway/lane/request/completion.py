@@ -16,7 +16,14 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from argosy.gateway.errors import echo
 from argosy.gateway.lane.request.checks import wrong_value
-from argosy.gateway.lane.request.parameters import CHAT, COMPLETION, EMBEDDING, Fate, Parameter
+from argosy.gateway.lane.request.parameters import (
+    CHAT,
+    COMPLETION,
+    EMBEDDING,
+    REWARD,
+    Fate,
+    Parameter,
+)
 from argosy.gateway.lane.request.quick import (
     QuickChat,
     QuickCompletion,
@@ -42,6 +49,7 @@ class Operation(StrEnum):
     CHAT = "chat"
     COMPLETION = "completion"
     EMBEDDING = "embedding"
+    REWARD = "reward"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ _ROUTES: Final[dict[Operation, _Route]] = {
     Operation.CHAT: _Route("/v1/chat/completions", CHAT, "messages", quick_chat),
     Operation.COMPLETION: _Route("/v1/completions", COMPLETION, "prompt", quick_completion),
     Operation.EMBEDDING: _Route("/v1/embeddings", EMBEDDING, "input", lambda _: None),
+    Operation.REWARD: _Route("/v1/rewards", REWARD, "messages", lambda _: None),
 }
 PATHS: Final = {operation: route.path for operation, route in _ROUTES.items()}
 BY_PATH: Final = {path: operation for operation, path in PATHS.items()}

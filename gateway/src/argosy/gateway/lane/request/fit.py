@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from argosy.api.registry.v1.registry_pb2 import MODEL_KIND_EMBEDDING, Model
+from argosy.api.registry.v1.registry_pb2 import (
+    ARTIFACT_REWARD,
+    MODEL_KIND_EMBEDDING,
+    Model,
+)
 from argosy.gateway.lane.request.checks import wrong_value
 from argosy.gateway.lane.request.completion import CompletionRequest, Operation
 from argosy.kit.errors import InvalidRequest
@@ -14,6 +18,17 @@ def check_model(model: Model, request: CompletionRequest) -> None:
         raise InvalidRequest(
             f"The model {model.id!r} makes embeddings and writes no text. Send the request to "
             "/v1/embeddings, or choose a chat model.",
+            param="model",
+            code="model_not_supported",
+        )
+    scores = model.artifact == ARTIFACT_REWARD
+    if scores is not (request.operation is Operation.REWARD):
+        raise InvalidRequest(
+            f"The model {model.id!r} is a reward model: it scores a conversation and writes no "
+            "text. Send the request to /v1/rewards, or choose another model."
+            if scores
+            else f"The model {model.id!r} is no reward model and gives no scores. Choose one whose "
+            "'argosy.artifact' is 'reward' in GET /v1/models.",
             param="model",
             code="model_not_supported",
         )

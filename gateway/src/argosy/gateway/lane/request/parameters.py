@@ -198,6 +198,12 @@ _COMPLETION_ONLY: Final[dict[str, Parameter]] = {
 
 CHAT: Final = _COMMON | _CHAT_ONLY
 COMPLETION: Final = _COMMON | _COMPLETION_ONLY
+# For reward models: one number for the last message, which answers those before.
+REWARD: Final[dict[str, Parameter]] = {
+    "model": _COMMON["model"],
+    "messages": _CHAT_ONLY["messages"],
+    "user": _COMMON["user"],
+}
 # For engines that embed; the embedder's own model judges by itself.
 EMBEDDING: Final[dict[str, Parameter]] = {
     "model": _COMMON["model"],

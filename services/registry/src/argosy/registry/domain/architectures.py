@@ -63,11 +63,15 @@ ARCHITECTURES: Final[dict[str, Architecture]] = {
     ),
     "GlmForCausalLM": _TRANSFORMERS_ONLY,
     "GPTNeoXForCausalLM": _TRANSFORMERS_ONLY,
-    "MptForCausalLM": _TRANSFORMERS_ONLY,
-    "RwkvForCausalLM": Architecture(vllm=False, vllm_lora=False, score_head=False),
+    "MptForCausalLM": Architecture(vllm=False, vllm_lora=False, prompt_tuning=False),
+    "RwkvForCausalLM": Architecture(
+        vllm=False, vllm_lora=False, prompt_tuning=False, score_head=False
+    ),
     # Their text side: images are the gateway's and vLLM's matter.
-    "LlavaForConditionalGeneration": Architecture(score_head=False),
-    "Gemma3ForConditionalGeneration": Architecture(score_head=False),
+    **dict.fromkeys(
+        ("LlavaForConditionalGeneration", "Gemma3ForConditionalGeneration"),
+        Architecture(prompt_tuning=False, score_head=False),
+    ),
     "ChatGLMModel": _VLLM_ONLY,
     "ChatGLMForConditionalGeneration": _VLLM_ONLY,
     "BaichuanForCausalLM": _UNKNOWN_CODE,

@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 OPERATIONS: Final = {
-    Kind.COMPLETIONS: ("chat", "completion"),
+    Kind.COMPLETIONS: ("chat", "completion", "reward"),
     Kind.EMBEDDINGS: ("embedding",),
     Kind.OTHER: (),
 }

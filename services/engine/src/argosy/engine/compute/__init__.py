@@ -1,0 +1,1 @@
+"""The only room of the engine that knows torch and transformers; imported with the first model."""

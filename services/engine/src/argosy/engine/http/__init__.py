@@ -1,0 +1,1 @@
+"""HTTP: the routes, their bodies, and what goes back."""
