@@ -45,7 +45,7 @@ class FlaggedWords:
             return 0.0
         flagged = index = 0
         while index < len(found):
-            length = self._longest_at(found, index)
+            length = self._longest_at(found, index) if found[index] in self._phrases else 0
             flagged += length
             index += length or 1
         return flagged / len(found)
@@ -53,7 +53,7 @@ class FlaggedWords:
     def _longest_at(self, found: list[str], index: int) -> int:
         lengths = (
             len(phrase)
-            for phrase in self._phrases.get(found[index], ())
+            for phrase in self._phrases[found[index]]
             if tuple(found[index : index + len(phrase)]) == phrase
         )
         return max(lengths, default=0)

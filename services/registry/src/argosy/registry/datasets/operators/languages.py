@@ -24,7 +24,7 @@ UNDECIDED: Final = "und"
 _LEAST: Final = 0.2
 
 # More than this tells the model nothing new, and costs.
-_CHARACTERS: Final = 2_000
+_CHARACTERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
