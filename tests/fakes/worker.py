@@ -55,6 +55,8 @@ KNOBS: dict[str, Any] = {
     "noise": False,
     # Say `bad_checkpoint` if told to resume.
     "refuse_to_resume": False,
+    # Training losses by step, the last one for all that come after; null: as the seed says.
+    "train_losses": None,
     # Validation losses in order, the last one for all that come after; null: as the seed says.
     "valid_losses": None,
     # Lines that cannot be learnt from.
@@ -104,7 +106,7 @@ class Worker:
             time.sleep(self._knobs["step_seconds"])
             if self._stopped:
                 return 143
-            say("step", step=step, **numbers(spec["seed"], step), **self._more(step))
+            say("step", step=step, **self._numbers(step), **self._more(step))
             due = step % spec["checkpoint_every_steps"] == 0 or step == total
             stop = self._validate(step, total)
             # A run that may stop early keeps the checkpoint of its best validation.
@@ -136,6 +138,13 @@ class Worker:
             self._best, self._fruitless = (told["valid_loss"], step), 0
         patience = self._spec["early_stop_patience"]
         return bool(patience) and self._fruitless >= patience
+
+    def _numbers(self, step: int) -> dict[str, Any]:
+        told = numbers(self._spec["seed"], step)
+        losses = self._knobs["train_losses"]
+        if losses:
+            told["train_loss"] = losses[min(step, len(losses)) - 1]
+        return told
 
     def _more(self, step: int) -> dict[str, Any]:
         """What reinforcement measures besides, and which records a step saw."""

@@ -35,6 +35,7 @@ def report() -> Report:
         method="sft",
         created_at=_BEGAN,
         finished_at=_BEGAN + timedelta(seconds=512),
+        estimated_finish=None,
         total_steps=120,
         completed_steps=120,
         trained_tokens=12_345,

@@ -14,6 +14,7 @@ from argosy.cli.commands.logs import logs
 from argosy.cli.commands.recipes import recipes
 from argosy.cli.commands.status import status
 from argosy.cli.commands.top import top
+from argosy.cli.commands.tune import tune
 from argosy.cli.commands.up import up
 from argosy.cli.errors import FleetError
 
@@ -30,6 +31,7 @@ def application() -> typer.Typer:
     for command in (up, down, status, logs, chat, demo, gateway, explain, top):
         app.command()(command)
     app.add_typer(recipes, name="recipes")
+    app.add_typer(tune)
     return app
 
 

@@ -6,15 +6,15 @@ import re
 from typing import Any, Final
 
 from argosy.gateway.access.keys import Caller
-from argosy.gateway.errors import echo
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.paging import Json, Page, page_of, page_request, query_of
 from argosy.gateway.http.ports import Given
+from argosy.gateway.http.tuning_headers import checked_job_id, idempotency_key, is_retry
 from argosy.gateway.http.tuning_help import method_json, preview_json
 from argosy.gateway.http.tuning_request import create_request
 from argosy.gateway.http.tuning_shapes import checkpoint_json, event_json, job_json
 from argosy.gateway.upstream.tuning import TuningClient
-from argosy.kit.errors import InvalidRequest, NotFound
+from argosy.kit.errors import InvalidRequest
 from litestar import Controller, Request, get, post
 from litestar.params import FromPath
 
@@ -22,9 +22,7 @@ _MAX_JOBS: Final = 100
 _MAX_EVENTS: Final = 1000
 _MAX_CHECKPOINTS: Final = 100
 
-_JOB_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _METADATA: Final = re.compile(r"metadata\[([^\x00]{1,64})\]")
-_IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class TuningMethodsController(Controller):
@@ -70,8 +68,8 @@ class FineTuningController(Controller):
             project_id=caller.project_id,
             organization_slug=caller.organization_slug,
             key_id=caller.key_id,
-            idempotency_key=_idempotency_key(request),
-            retry=_is_retry(request),
+            idempotency_key=idempotency_key(request),
+            retry=is_retry(request),
         )
         return job_json(await tuning.create(asked))
 
@@ -90,25 +88,25 @@ class FineTuningController(Controller):
     async def retrieve(
         self, caller: Given[Caller], tuning: Given[TuningClient], job_id: FromPath[str]
     ) -> Json:
-        return job_json(await tuning.get(caller.project_id, _checked(job_id)))
+        return job_json(await tuning.get(caller.project_id, checked_job_id(job_id)))
 
     @post("/{job_id:str}/cancel", status_code=200)
     async def cancel(
         self, caller: Given[Caller], tuning: Given[TuningClient], job_id: FromPath[str]
     ) -> Json:
-        return job_json(await tuning.cancel(caller.project_id, _checked(job_id)))
+        return job_json(await tuning.cancel(caller.project_id, checked_job_id(job_id)))
 
     @post("/{job_id:str}/pause", status_code=200)
     async def pause(
         self, caller: Given[Caller], tuning: Given[TuningClient], job_id: FromPath[str]
     ) -> Json:
-        return job_json(await tuning.pause(caller.project_id, _checked(job_id)))
+        return job_json(await tuning.pause(caller.project_id, checked_job_id(job_id)))
 
     @post("/{job_id:str}/resume", status_code=200)
     async def resume(
         self, caller: Given[Caller], tuning: Given[TuningClient], job_id: FromPath[str]
     ) -> Json:
-        return job_json(await tuning.resume(caller.project_id, _checked(job_id)))
+        return job_json(await tuning.resume(caller.project_id, checked_job_id(job_id)))
 
     @get("/{job_id:str}/events")
     async def events(
@@ -119,7 +117,7 @@ class FineTuningController(Controller):
         job_id: FromPath[str],
     ) -> Page:
         page = page_request(query_of(request, "after", "limit"), maximum=_MAX_EVENTS)
-        answer = await tuning.events(caller.project_id, _checked(job_id), page)
+        answer = await tuning.events(caller.project_id, checked_job_id(job_id), page)
         return page_of([event_json(event) for event in answer.events], has_more=answer.has_more)
 
     @get("/{job_id:str}/checkpoints")
@@ -131,36 +129,9 @@ class FineTuningController(Controller):
         job_id: FromPath[str],
     ) -> Page:
         page = page_request(query_of(request, "after", "limit"), maximum=_MAX_CHECKPOINTS)
-        answer = await tuning.checkpoints(caller.project_id, _checked(job_id), page)
+        answer = await tuning.checkpoints(caller.project_id, checked_job_id(job_id), page)
         data = [checkpoint_json(checkpoint) for checkpoint in answer.checkpoints]
         return page_of(data, has_more=answer.has_more)
-
-
-def _checked(job_id: str) -> str:
-    if not _JOB_ID.fullmatch(job_id):
-        raise NotFound(
-            f"Could not find fine tune: {echo(job_id)}. "
-            "List the jobs with GET /v1/fine_tuning/jobs.",
-            param="fine_tune_id",
-            code="fine_tune_not_found",
-        )
-    return job_id
-
-
-def _idempotency_key(request: Request[Any, Any, Any]) -> str:
-    key = request.headers.get("idempotency-key", "")
-    if key and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise InvalidRequest(
-            "Invalid header 'Idempotency-Key': send 1 to 255 printable ASCII characters without "
-            "spaces.",
-            param="Idempotency-Key",
-        )
-    return key
-
-
-def _is_retry(request: Request[Any, Any, Any]) -> bool:
-    count = request.headers.get("x-stainless-retry-count", "")
-    return count.isascii() and count.isdigit() and count.strip("0") != ""
 
 
 def _metadata_filter(request: Request[Any, Any, Any]) -> dict[str, str]:

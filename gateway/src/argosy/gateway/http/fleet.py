@@ -22,6 +22,7 @@ from argosy.gateway.http.graders import GraderController
 from argosy.gateway.http.oauth import OAuthController, TokenDesk
 from argosy.gateway.http.ports import Models, RecordUsage
 from argosy.gateway.http.tuned_models import TunedModelsController
+from argosy.gateway.http.tuning_report import TuningReportController
 from argosy.gateway.http.usage import UsageController
 from argosy.gateway.upstream.accounts import AccountsClient
 from argosy.gateway.upstream.datasets import DatasetsClient
@@ -31,6 +32,7 @@ from argosy.gateway.upstream.graders import GraderClient
 from argosy.gateway.upstream.models import ModelsClient
 from argosy.gateway.upstream.prices import PricesClient
 from argosy.gateway.upstream.tuning import TuningClient
+from argosy.gateway.upstream.tuning_report import TuningReportClient
 from argosy.gateway.upstream.usage import UsageReportsClient
 from argosy.kit.clock import Clock
 from prometheus_client import CollectorRegistry
@@ -56,6 +58,7 @@ class Resources:
     registry_models: ModelsClient
     token_desk: TokenDesk
     tuning: TuningClient
+    tuning_reports: TuningReportClient
     upload_limits: UploadLimits
     usage_reports: UsageReportsClient
 
@@ -76,6 +79,7 @@ def fleet_application(
             FineTuningController,
             GraderController,
             TuningMethodsController,
+            TuningReportController,
             OAuthController,
             TunedModelsController,
             UsageController,

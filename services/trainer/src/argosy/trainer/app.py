@@ -13,14 +13,14 @@ from datetime import timedelta
 from importlib.metadata import version
 
 import grpc
-from argosy.api.trainer.v1 import graders_pb2_grpc, trainer_pb2_grpc
+from argosy.api.trainer.v1 import graders_pb2_grpc, report_pb2_grpc, trainer_pb2_grpc
 from argosy.kit import rpc
 from argosy.kit.bus import Bus
 from argosy.kit.db import Database
 from argosy.kit.lifecycle import Runtime
 from argosy.kit.outbox import Outbox
 from argosy.kit.rpc_server import serving
-from argosy.trainer import instance, rpc_graders
+from argosy.trainer import instance, rpc_graders, rpc_report
 from argosy.trainer import rpc as rpc_tuning
 from argosy.trainer.consumers import DURABLE, EVENTS, Consumer
 from argosy.trainer.domain.parameters.table import LONGEST_CONTEXT, Bounds
@@ -46,6 +46,7 @@ from argosy.trainer.usecases.journal import Journal
 from argosy.trainer.usecases.planning import Planner
 from argosy.trainer.usecases.preview import PreviewJob
 from argosy.trainer.usecases.read import ReadJobs
+from argosy.trainer.usecases.report import Reports
 from argosy.trainer.usecases.spending import Spending
 from argosy.trainer.usecases.waiting import ValidateJob
 
@@ -108,19 +109,22 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
     )
     control = ControlJob(transactions, journal, supervisor)
     spending = Spending(transactions, control, SpendDesk(channel).exhausted)
+    create = CreateJob(transactions, journal, planner, supervisor.wake, idle_time=load.watched)
     service = TuningService(
-        CreateJob(transactions, journal, planner, supervisor.wake, idle_time=load.watched),
+        create,
         PreviewJob(planner, registry.training_cost),
         control,
         read,
         Bounds(LONGEST_CONTEXT, settings.max_lora_rank),
     )
 
+    reports = rpc_report.ReportServicer(Reports(transactions, read, create))
     graders = rpc_graders.GraderService(TryGrader(task_keys.gateway))
 
     def serve(server: grpc.aio.Server) -> None:
         trainer_pb2_grpc.add_TuningServiceServicer_to_server(service, server)
         graders_pb2_grpc.add_GraderServiceServicer_to_server(graders, server)
+        report_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
 
     runtime.health.check("database", database.reachable)
     runtime.health.check("events", bus.durable)
@@ -139,7 +143,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
             settings,
             runtime.health,
             serve,
-            [rpc_tuning.SERVICE, rpc_graders.SERVICE],
+            [rpc_tuning.SERVICE, rpc_graders.SERVICE, rpc_report.SERVICE],
         )
     )
 

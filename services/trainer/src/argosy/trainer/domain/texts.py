@@ -6,6 +6,7 @@ crash is told once. Knows words. Does not know where events are stored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -163,3 +164,8 @@ def paused(count: int) -> Note:
 
 def resumed(count: int) -> Note:
     return Note(f"resumed:{count}", "Fine-tuning job resumed, moving job to queued state")
+
+
+def rerun(old_job_id: str, changes: Mapping[str, float | int]) -> Note:
+    told = ", ".join(f"{name} = {value:g}" for name, value in changes.items())
+    return Note("rerun", f"Runs {old_job_id} again with {told}, as its report advises")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
 from typing import Any
 
 from argosy.trainer.domain.diagnosis.findings import Finding
@@ -22,8 +23,9 @@ def to_json(report: Report) -> Json:
         "fine_tuned_model": report.tuned_model or None,
         "status": report.status,
         "method": report.method,
-        "created_at": int(report.created_at.timestamp()),
-        "finished_at": int(report.finished_at.timestamp()) if report.finished_at else None,
+        "created_at": _seconds(report.created_at),
+        "finished_at": _seconds(report.finished_at),
+        "estimated_finish": _seconds(report.estimated_finish),
         "total_steps": report.total_steps,
         "completed_steps": report.completed_steps,
         "trained_tokens": report.trained_tokens,
@@ -76,6 +78,10 @@ def to_csv(report: Report) -> bytes:
         cells = (table.get(step) for table in tables)
         writer.writerow((step, *("" if cell is None else f"{cell:.6g}" for cell in cells)))
     return text.getvalue().encode()
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp())
 
 
 def _finding(finding: Finding) -> Json:

@@ -44,6 +44,8 @@ class Report:
     method: str
     created_at: datetime
     finished_at: datetime | None
+    # A guess while the job runs.
+    estimated_finish: datetime | None
     total_steps: int
     completed_steps: int
     trained_tokens: int | None
