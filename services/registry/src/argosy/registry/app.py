@@ -204,7 +204,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         idle_seconds=settings.upload_idle_seconds,
     )
 
-    datasets = open_datasets(runtime, database, blobs, versions)
+    datasets = open_datasets(runtime, database, blobs, versions, staging.remove_abandoned)
 
     def register(server: grpc.aio.Server) -> None:
         datasets_pb2_grpc.add_DatasetServiceServicer_to_server(datasets, server)

@@ -37,6 +37,23 @@ class RegistrySettings(DatabaseSettings):
     max_source_bytes: int = Field(
         default=2 << 30, ge=1, description="Largest source of one import, in bytes."
     )
+    import_url_hosts: str = Field(
+        default="",
+        description="Hosts (or host:port) that imports may fetch, by commas; empty for none.",
+    )
+    import_s3_prefix: str = Field(
+        default="",
+        pattern=r"^(s3://[^/]+(/.*)?)?$",
+        description="s3://bucket/{project_id}: what imports of a project may read; empty for none.",
+    )
+    import_s3_endpoint: str = Field(
+        default="", description="URL of the S3-style store; empty for the region's own."
+    )
+    import_s3_region: str = Field(default="us-east-1", description="Its region.")
+    import_s3_access_key_id: str = Field(default="", description="Its access key.")
+    import_s3_secret_access_key: SecretStr = Field(
+        default=SecretStr(""), description="Its secret key."
+    )
     max_archive_files: int = Field(default=100, ge=1, description="Most files in a ZIP archive.")
     max_archive_member_bytes: int = Field(
         default=100 << 20, ge=1, description="Largest file in a ZIP archive, unpacked, in bytes."

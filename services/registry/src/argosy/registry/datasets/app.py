@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from argosy.kit.db import Database
 from argosy.kit.lifecycle import Runtime
 from argosy.registry.blobs.contract import BlobStore
@@ -11,6 +13,7 @@ from argosy.registry.datasets.supervisor import Policy, Supervisor
 from argosy.registry.datasets.usecases.presets import PresetDatasets
 from argosy.registry.datasets.usecases.records import Records
 from argosy.registry.datasets.usecases.sets import Datasets
+from argosy.registry.datasets.usecases.targets import Outside
 from argosy.registry.datasets.usecases.tasks import Tasks
 from argosy.registry.datasets.usecases.versions import Versions
 from argosy.registry.settings import RegistrySettings
@@ -18,7 +21,11 @@ from argosy.registry.usecases import sweep
 
 
 def open_datasets(
-    runtime: Runtime[RegistrySettings], database: Database, blobs: BlobStore, versions: Versions
+    runtime: Runtime[RegistrySettings],
+    database: Database,
+    blobs: BlobStore,
+    versions: Versions,
+    tidy: Callable[[], int],
 ) -> DatasetServicer:
     """Build what serves data sets, and set its background work going."""
     settings, clock = runtime.settings, runtime.clock
@@ -28,7 +35,7 @@ def open_datasets(
         settings.data_poll_seconds,
         settings.data_retry_seconds,
     )
-    supervisor = Supervisor(database, policy, DatasetMetrics(runtime.metrics))
+    supervisor = Supervisor(database, policy, DatasetMetrics(runtime.metrics), tidy)
     datasets = Datasets(database, blobs, clock)
     runtime.background(supervisor.run(), "data tasks")
     if settings.preset_datasets:
@@ -44,5 +51,11 @@ def open_datasets(
         datasets,
         versions,
         Records(database, clock, settings.max_line_bytes),
-        Tasks(database, clock, settings.max_data_tasks, supervisor.wake),
+        Tasks(
+            database,
+            clock,
+            Outside(settings.import_s3_prefix, settings.import_url_hosts),
+            settings.max_data_tasks,
+            supervisor.wake,
+        ),
     )

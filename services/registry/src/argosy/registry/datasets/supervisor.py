@@ -14,7 +14,7 @@ import logging
 import os
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -61,7 +61,15 @@ class _Heard:
 class Supervisor:
     """All work on tasks in this process."""
 
-    def __init__(self, database: Database, policy: Policy, metrics: DatasetMetrics) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: Policy,
+        metrics: DatasetMetrics,
+        tidy: Callable[[], int],
+    ) -> None:
+        """`tidy` removes what dead processes have left on the disk."""
+        self._tidy = tidy
         self._database = database
         self._policy = policy
         self._metrics = metrics
@@ -122,6 +130,8 @@ class Supervisor:
         finally:
             ended.cancel()
         status = await processes.terminate_group(process, _STOP_GRACE)
+        if status != 0:
+            await asyncio.to_thread(self._tidy)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_GRACE):
                 await listener

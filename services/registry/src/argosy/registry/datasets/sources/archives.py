@@ -46,7 +46,7 @@ def members(archive: Path, scratch: Path, limits: ArchiveLimits) -> Iterator[Mem
     """Unpack the files one after another; raises InvalidRequest or TooLarge before any harm."""
     try:
         with zipfile.ZipFile(archive) as opened:
-            infos = _judged(opened.infolist(), limits)
+            infos = judge(opened.infolist(), limits)
             left = limits.max_bytes
             for info in infos:
                 left -= _unpack(opened, info, scratch, min(left, limits.max_member_bytes))
@@ -60,7 +60,8 @@ def members(archive: Path, scratch: Path, limits: ArchiveLimits) -> Iterator[Mem
         ) from None
 
 
-def _judged(infos: list[zipfile.ZipInfo], limits: ArchiveLimits) -> list[zipfile.ZipInfo]:
+def judge(infos: list[zipfile.ZipInfo], limits: ArchiveLimits) -> list[zipfile.ZipInfo]:
+    """Return the files that a directory names; raises InvalidRequest or TooLarge."""
     if len(infos) > limits.max_files * 2:
         raise _too_large(f"The archive has more than {limits.max_files} files. Split it.")
     files = [info for info in infos if not info.is_dir()]

@@ -13,7 +13,8 @@ from typing import Final
 from argosy.kit.errors import InvalidRequest
 from argosy.registry.datasets.sources.archives import ArchiveLimits, members
 from argosy.registry.datasets.sources.lines import read_jsonl, read_text
-from argosy.registry.datasets.sources.rows import Place, Refused, Row, Rows, Unreadable
+from argosy.registry.datasets.sources.rows import Place, Refused, Rows, Unreadable
+from argosy.registry.datasets.sources.spreadsheets import read_xlsx
 from argosy.registry.datasets.sources.tables import read_csv
 
 _IMAGES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
@@ -62,6 +63,8 @@ def _plain(path: Path, name: str, options: ReadOptions) -> Rows:
             yield from read_text(path, options.max_line_bytes, whole=options.whole)
         elif suffix == ".csv":
             yield from read_csv(path, options.columns, options.max_line_bytes)
+        elif suffix == ".xlsx":
+            yield from read_xlsx(path, options.columns, options.limits.max_member_bytes)
         else:
             raise InvalidRequest(
                 f"The file's name must end in one of: {', '.join(TYPES)}.",
@@ -70,6 +73,3 @@ def _plain(path: Path, name: str, options: ReadOptions) -> Rows:
             )
     except Unreadable as unreadable:
         yield Refused(Place(unreadable.line), f"{unreadable.why}; the rest was not read")
-
-
-__all__ = ["TYPES", "ReadOptions", "Refused", "Row", "read_file"]

@@ -5,10 +5,12 @@ Asked when the task is made; the child asks again when it lands its result.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from argosy.registry.datasets import parameters as p
 from argosy.registry.datasets.operators.catalogue import pipeline
+from argosy.registry.datasets.sources import s3, urls
 from argosy.registry.datasets.tasks import Task
 from argosy.registry.datasets.usecases.shelf import dataset_in, unknown, version_in
 from argosy.registry.store import files
@@ -18,8 +20,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 _READS = (p.Look, p.Export)
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the operator lets imports read beside uploads: settings of the registry."""
+
+    s3_prefix: str
+    url_hosts: str
+
+
 async def check(
-    connection: AsyncConnection, task: Task, asked: p.Parameters, now: datetime
+    connection: AsyncConnection, task: Task, asked: p.Parameters, now: datetime, outside: Outside
 ) -> None:
     """Raise NotFound, PermissionDenied, Conflict or RuleBroken if the task cannot be done."""
     if isinstance(asked, p.Import):
@@ -49,6 +59,10 @@ async def check(
             await version_in(connection, task.project_id, version_id)
     if isinstance(asked, p.Import):
         file_id = asked.source.file_id
+        if asked.source.uri is not None:
+            s3.checked(asked.source.uri, task.project_id, outside.s3_prefix)
+        if asked.source.url is not None:
+            urls.checked(asked.source.url, outside.url_hosts)
         if file_id is not None:
             found = await files.find(connection, task.project_id, file_id, now)
             if found is None:

@@ -24,10 +24,16 @@ class Tasks:
     """The use cases. `wake` tells the supervisor that there is work."""
 
     def __init__(
-        self, database: Database, clock: Clock, max_open: int, wake: Callable[[], None]
+        self,
+        database: Database,
+        clock: Clock,
+        outside: targets.Outside,
+        max_open: int,
+        wake: Callable[[], None],
     ) -> None:
         self._database = database
         self._clock = clock
+        self._outside = outside
         self._max_open = max_open
         self._wake = wake
 
@@ -65,7 +71,7 @@ class Tasks:
                     "at a time. Wait for one to end, or cancel one.",
                     code="too_many_tasks",
                 )
-            await targets.check(connection, made, asked, made.created_at)
+            await targets.check(connection, made, asked, made.created_at, self._outside)
             await tasks.add(connection, made)
         self._wake()
         return made
