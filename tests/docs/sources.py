@@ -78,6 +78,9 @@ def _metric(call: ast.Call) -> Metric | None:
     for keyword in call.keywords:
         if keyword.arg in _ARGUMENTS:
             given[_ARGUMENTS[keyword.arg]] = keyword.value
+    # Other classes share names, too; a series is told in words.
+    if not isinstance(given.get("help"), ast.Constant):
+        return None
     name, text = ast.literal_eval(given["name"]), ast.literal_eval(given["help"])
     labels = tuple(ast.literal_eval(given["labels"])) if "labels" in given else ()
     if kind == "Counter" and not name.endswith("_total"):

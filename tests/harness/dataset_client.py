@@ -78,7 +78,7 @@ class DatasetClient(Client):
         with calling("registry"):
             return (await self.datasets.GetDataset(request, timeout=20)).dataset
 
-    async def publish(self, version: pb.DatasetVersion) -> pb.DatasetVersion:
+    async def publish_version(self, version: pb.DatasetVersion) -> pb.DatasetVersion:
         request = pb.PublishVersionRequest(
             project_id=PROJECT, dataset_id=version.dataset_id, version_id=version.id
         )

@@ -109,7 +109,7 @@ async def test_c04_a_large_import_in_bounded_memory_with_progress(
     assert await counts(registry, dataset.id) == (ROWS, 1)
     found = (await client.dataset(dataset.id)).latest_version
     assert found.records == ROWS
-    published = await client.publish(found)
+    published = await client.publish_version(found)
     assert (await client.content(published.id)) == _as_published(lines(ROWS))
 
 
