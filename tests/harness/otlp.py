@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 
 @dataclass(frozen=True)
 class ReceivedSpan:
-    """What tests ask of a span. Ids are hex; `parent_id` is empty for the root."""
+    """What tests ask of a span. Ids are hex, `parent_id` empty for the root, times Unix seconds."""
 
     service: str
     name: str
     trace_id: str
     span_id: str
     parent_id: str
+    begun: float
+    ended: float
+    attributes: Mapping[str, str | int | float]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.begun
 
 
 @dataclass
@@ -47,6 +56,9 @@ class Receiver:
                         trace_id=s.trace_id.hex(),
                         span_id=s.span_id.hex(),
                         parent_id=s.parent_span_id.hex(),
+                        begun=s.start_time_unix_nano / 1e9,
+                        ended=s.end_time_unix_nano / 1e9,
+                        attributes={a.key: _value(a.value) for a in s.attributes},
                     )
                     for s in scope.spans
                 )
@@ -54,6 +66,12 @@ class Receiver:
     def trace(self, trace_id: str) -> list[ReceivedSpan]:
         """Return the spans of one trace."""
         return [s for s in self.spans if s.trace_id == trace_id]
+
+
+def _value(told: AnyValue) -> str | int | float:
+    kind = told.WhichOneof("value")
+    found: str | int | float = getattr(told, kind) if kind else ""
+    return found
 
 
 @contextmanager

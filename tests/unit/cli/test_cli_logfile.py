@@ -56,9 +56,21 @@ def test_one_request_is_one_story_over_all_processes(
         line("2026-01-01T00:00:03", "looked up", request_id=REQUEST),
         "no JSON, but " + DIGITS,
     )
+    # What a request caused later, in another process, is in its trace and knows no request.
+    trace = "a" * 32
+    with (home / "logs" / "gateway.log").open("a") as file:
+        file.write(
+            line("2026-01-01T00:00:05", "made a job", request_id=REQUEST, trace_id=trace) + "\n"
+        )
+    write(
+        home / "logs" / "trainer.log",
+        line("2026-01-01T00:00:06", "trained", trace_id=trace),
+        line("2026-01-01T00:00:07", "of another request", trace_id=trace, request_id="req_1"),
+    )
     logs(process=None, home=home, follow=False, lines=50, request_id=REQUEST)
     shown = capsys.readouterr().out.splitlines()
     names = [each.split(" ")[0] for each in shown]
-    assert names == ["registry", "gateway", "registry", "gateway"]
-    for word, told in zip(("no JSON", "came", "looked up", "went"), shown, strict=True):
+    assert names == ["registry", "gateway", "registry", "gateway", "gateway", "trainer"]
+    words = ("no JSON", "came", "looked up", "went", "made a job", "trained")
+    for word, told in zip(words, shown, strict=True):
         assert word in told

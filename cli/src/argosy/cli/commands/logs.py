@@ -14,6 +14,8 @@ from argosy.cli.fleet import logfile
 from argosy.cli.fleet.home import Home
 
 _LOOK_SECONDS = 0.2
+# Lines of a request that are looked at for the traces it is in.
+_MANY = 1000
 
 
 def logs(
@@ -37,8 +39,15 @@ def logs(
     ] = None,
 ) -> None:
     """Print the logs of the fleet's processes."""
-    chosen = _chosen(Home.at(home), process)
-    wanted = logfile.about(request_id) if request_id is not None else logfile.everything
+    place = Home.at(home)
+    chosen = _chosen(place, process)
+    wanted = logfile.everything
+    if request_id is not None:
+        itself = logfile.about(request_id)
+        known = [
+            line for path in _chosen(place, None) for line in logfile.tail(path, _MANY, itself)
+        ]
+        wanted = logfile.about(request_id, logfile.traces(known))
     width = max(len(path.stem) for path in chosen)
 
     def label(path: Path) -> str:

@@ -9,7 +9,7 @@ import contextlib
 import json
 import shutil
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import IO, Final
 
@@ -48,8 +48,8 @@ def everything(_: str) -> bool:
     return True
 
 
-def about(request_id: str) -> Wanted:
-    """Return what tells whether a line is about a request.
+def about(request_id: str, traces: Collection[str] = ()) -> Wanted:
+    """Return what tells whether a line is about a request, or about what it caused in `traces`.
 
     Its digits stand in the id of its usage event too, and in that of its trace where the caller
     brought none: so lines of other processes are found that do not know the request.
@@ -57,17 +57,24 @@ def about(request_id: str) -> Wanted:
     digits = request_id.removeprefix(ids.REQUEST)
 
     def wanted(line: str) -> bool:
-        return digits in line
+        if digits in line:
+            return True
+        if not any(trace in line for trace in traces):
+            return False
+        # A caller may have made several requests within one trace.
+        return "request_id" not in _fields(line)
 
     return wanted
 
 
+def traces(lines: Iterable[str]) -> set[str]:
+    """Return the ids of the traces that lines belong to."""
+    return {str(found["trace_id"]) for line in lines if "trace_id" in (found := _fields(line))}
+
+
 def time_of(line: str) -> str:
     """Return when a line was written, as text that sorts; empty if it does not say."""
-    try:
-        return str(json.loads(line)["time"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+    return str(_fields(line).get("time", ""))
 
 
 def tail(path: Path, lines: int, wanted: Wanted = everything) -> list[str]:
@@ -84,3 +91,11 @@ def tail(path: Path, lines: int, wanted: Wanted = everything) -> list[str]:
         ):
             found.extend(line.rstrip("\n") for line in file if wanted(line))
     return list(found)
+
+
+def _fields(line: str) -> dict[str, object]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -65,13 +65,13 @@ class Screen:
         table = Table.grid(padding=(0, 3))
         table.add_column(style="bold cyan")
         for _ in range(4):
-            table.add_column()
+            table.add_column(no_wrap=True)
         failed = Text(f"failed {_percent(traffic.failed)}", style="red" if traffic.failed else "")
         table.add_row(
             "requests",
             f"{_number(traffic.requests)}/s",
             failed,
-            f"in flight {traffic.in_flight} · waiting {traffic.queued}",
+            f"{traffic.in_flight} now, {traffic.queued} waiting",
             _trend(self._requests),
         )
         table.add_row(

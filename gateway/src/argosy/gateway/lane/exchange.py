@@ -212,9 +212,11 @@ class Exchange:
         )
         self._limit_lines = lines(reservation.headers())
         priority = effective(caller.priority, request.service_tier)
+        course.asked_at = course.admitted_at = rooms.clock.monotonic()
         permit = rooms.admission.try_enter(model.pool, caller, priority)
         if permit is None:
             permit = await rooms.admission.enter(model.pool, caller, priority, self.expiry)
+            course.admitted_at = rooms.clock.monotonic()
         try:
             course.admitted = True
             return await self._relay(caller, model, request, priority)

@@ -12,6 +12,7 @@ from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.limits import Reservation
 from argosy.gateway.errors import Outcome
+from argosy.gateway.lane import timeline
 from argosy.gateway.lane.answer.sse import TokenUsage
 from argosy.gateway.lane.request.completion import CompletionRequest, Operation
 from argosy.gateway.lane.rooms import Rooms
@@ -44,8 +45,9 @@ class Course:
     """
 
     __slots__ = (
-        "admitted", "begun", "caller", "chunks", "first_token_at", "model", "operation", "request",
-        "request_id", "reservation", "routed", "started", "traceparent", "usage",
+        "admitted", "admitted_at", "asked_at", "begun", "caller", "chunks", "first_token_at",
+        "model", "operation", "request", "request_id", "reservation", "routed", "started",
+        "traceparent", "usage",
     )  # fmt: skip
 
     def __init__(self, operation: Operation, request_id: str, begun: float) -> None:
@@ -57,6 +59,9 @@ class Course:
         self.model: Model | None = None
         self.request: CompletionRequest | None = None
         self.reservation: Reservation | None = None
+        # When a permit was asked for, and when it was given; 0 before that.
+        self.asked_at = 0.0
+        self.admitted_at = 0.0
         self.admitted = False
         # A route decided which model is asked.
         self.routed = False
@@ -68,8 +73,8 @@ class Course:
 
 def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> None:
     """Record a request that ends now: metrics, the ledger, its span, a line where one is wanted."""
-    operation = course.operation.value
-    seconds = rooms.clock.monotonic() - course.begun
+    operation, now = course.operation.value, rooms.clock.monotonic()
+    seconds = now - course.begun
     base = "" if course.model is None else course.model.base or course.model.id
     rooms.metrics.ended(operation, base, ended, seconds)
     first = 0.0
@@ -87,9 +92,7 @@ def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> Non
                 usage.input_tokens, usage.cached_input_tokens, usage.output_tokens
             )
     if span is not None:
-        span.set_attribute("argosy.outcome", ended.value)
-        if usage is not None:
-            span.set_attribute("gen_ai.request.model", usage.model)
+        timeline.tell(span, course, ended, now, usage)
     if rooms.access_log or ended in _TROUBLE:
         _write_line(operation, ended, seconds, first, usage)
 

@@ -39,6 +39,7 @@ def to_event(usage: Usage, occurred_at: datetime) -> Event:
         type=subjects.USAGE_RECORDED,
         project_id=usage.project_id,
         traceparent=usage.traceparent,
+        request_id=usage.request_id,
         occurred_at=Timestamp(
             seconds=int(occurred_at.timestamp()), nanos=occurred_at.microsecond * 1000
         ),

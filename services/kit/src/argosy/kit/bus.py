@@ -19,7 +19,7 @@ import nats.errors
 import nats.js.errors
 from argosy.api import subjects
 from argosy.api.events.v1.events_pb2 import Event
-from argosy.kit import tracing
+from argosy.kit import logs, tracing
 from argosy.kit.bus_metrics import BusMetrics
 from argosy.kit.retry import backoff
 from argosy.kit.settings import ServiceSettings
@@ -34,6 +34,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
+from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry
 
 _log = logging.getLogger(__name__)
@@ -267,8 +268,11 @@ class Bus:
         except DecodeError as error:
             await self._bury(durable, message, error)
             return
+        token = logs.request_id.set(event.request_id)
         try:
-            with tracing.span(f"consume {event.type}", parent=event.traceparent):
+            with tracing.span(
+                f"consume {event.type}", kind=SpanKind.CONSUMER, parent=event.traceparent
+            ):
                 await handler(event)
         except asyncio.CancelledError:
             raise
@@ -282,6 +286,8 @@ class Bus:
             )  # fmt: skip
             await message.nak(delay=min(30.0, 0.2 * 2**tries))
             return
+        finally:
+            logs.request_id.reset(token)
         await message.ack()
 
     async def _bury(self, durable: str, message: Msg, error: Exception) -> None:
@@ -299,7 +305,11 @@ async def _handled(messages: Sequence[Msg], handler: BatchHandler) -> bool:
         events = [Event.FromString(message.data) for message in messages]
         with contextlib.ExitStack() as spans:
             for event in events:
-                spans.enter_context(tracing.span(f"consume {event.type}", parent=event.traceparent))
+                spans.enter_context(
+                    tracing.span(
+                        f"consume {event.type}", kind=SpanKind.CONSUMER, parent=event.traceparent
+                    )
+                )
             await handler(events)
     except asyncio.CancelledError:
         raise

@@ -16,7 +16,7 @@ from typing import Final
 import sqlalchemy as sa
 from argosy.api import subjects
 from argosy.api.events.v1.events_pb2 import Event
-from argosy.kit import tracing
+from argosy.kit import logs, tracing
 from argosy.kit.bus import KEEP_SECONDS, Bus, BusUnavailable
 from argosy.kit.db import Database
 from argosy.kit.failpoints import failpoint
@@ -77,9 +77,14 @@ class Outbox:
         ).set_function(self._lag)
 
     async def add(self, connection: AsyncConnection, event: Event) -> None:
-        """Write `event` in the caller's transaction. The trace is filled in if it is empty."""
+        """Write `event` in the caller's transaction.
+
+        The trace and the request that it belongs to are filled in if they are empty.
+        """
         if not event.traceparent:
             event.traceparent = tracing.traceparent()
+        if not event.request_id:
+            event.request_id = logs.request_id.get()
         await connection.execute(
             outbox.insert().values(
                 event_id=event.id,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!argosy/api/events/v1/events.proto\x12\x14\x61rgosy.api.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x04\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x12\n\nproject_id\x18\x03 \x01(\t\x12/\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\x12\x39\n\x0c\x66ile_created\x18\n \x01(\x0b\x32!.argosy.api.events.v1.FileCreatedH\x00\x12\x39\n\x0c\x66ile_deleted\x18\x0b \x01(\x0b\x32!.argosy.api.events.v1.FileDeletedH\x00\x12?\n\x0fmodel_published\x18\x0c \x01(\x0b\x32$.argosy.api.events.v1.ModelPublishedH\x00\x12;\n\rmodel_deleted\x18\r \x01(\x0b\x32\".argosy.api.events.v1.ModelDeletedH\x00\x12\x37\n\x0bjob_created\x18\x0e \x01(\x0b\x32 .argosy.api.events.v1.JobCreatedH\x00\x12\x44\n\x12job_status_changed\x18\x0f \x01(\x0b\x32&.argosy.api.events.v1.JobStatusChangedH\x00\x12\x45\n\x12\x63heckpoint_created\x18\x10 \x01(\x0b\x32\'.argosy.api.events.v1.CheckpointCreatedH\x00\x12=\n\x0eusage_recorded\x18\x11 \x01(\x0b\x32#.argosy.api.events.v1.UsageRecordedH\x00\x42\t\n\x07payload\"/\n\x0b\x46ileCreated\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\"\x1e\n\x0b\x46ileDeleted\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"2\n\x0eModelPublished\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\"0\n\x0cModelDeleted\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\"\x1c\n\nJobCreated\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"2\n\x10JobStatusChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\"C\n\x11\x43heckpointCreated\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x03\x12\x10\n\x08model_id\x18\x03 \x01(\t\"\xa9\x02\n\rUsageRecorded\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x11\n\toperation\x18\x04 \x01(\t\x12\x0f\n\x07outcome\x18\x05 \x01(\t\x12\x14\n\x0cinput_tokens\x18\x06 \x01(\x03\x12\x15\n\routput_tokens\x18\x07 \x01(\x03\x12\x1b\n\x13\x63\x61\x63hed_input_tokens\x18\x08 \x01(\x03\x12\x17\n\x0ftraining_tokens\x18\t \x01(\x03\x12\x11\n\testimated\x18\n \x01(\x08\x12\x13\n\x0b\x64uration_ms\x18\x0b \x01(\x03\x12\x16\n\x0e\x66irst_token_ms\x18\x0c \x01(\x03\x12\x0f\n\x07user_id\x18\r \x01(\t\x12\r\n\x05\x62\x61tch\x18\x0e \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!argosy/api/events/v1/events.proto\x12\x14\x61rgosy.api.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x05\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x12\n\nproject_id\x18\x03 \x01(\t\x12/\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x39\n\x0c\x66ile_created\x18\n \x01(\x0b\x32!.argosy.api.events.v1.FileCreatedH\x00\x12\x39\n\x0c\x66ile_deleted\x18\x0b \x01(\x0b\x32!.argosy.api.events.v1.FileDeletedH\x00\x12?\n\x0fmodel_published\x18\x0c \x01(\x0b\x32$.argosy.api.events.v1.ModelPublishedH\x00\x12;\n\rmodel_deleted\x18\r \x01(\x0b\x32\".argosy.api.events.v1.ModelDeletedH\x00\x12\x37\n\x0bjob_created\x18\x0e \x01(\x0b\x32 .argosy.api.events.v1.JobCreatedH\x00\x12\x44\n\x12job_status_changed\x18\x0f \x01(\x0b\x32&.argosy.api.events.v1.JobStatusChangedH\x00\x12\x45\n\x12\x63heckpoint_created\x18\x10 \x01(\x0b\x32\'.argosy.api.events.v1.CheckpointCreatedH\x00\x12=\n\x0eusage_recorded\x18\x11 \x01(\x0b\x32#.argosy.api.events.v1.UsageRecordedH\x00\x42\t\n\x07payload\"/\n\x0b\x46ileCreated\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\"\x1e\n\x0b\x46ileDeleted\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\"2\n\x0eModelPublished\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\"0\n\x0cModelDeleted\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\"\x1c\n\nJobCreated\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"2\n\x10JobStatusChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\"C\n\x11\x43heckpointCreated\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\x03\x12\x10\n\x08model_id\x18\x03 \x01(\t\"\xa9\x02\n\rUsageRecorded\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x11\n\toperation\x18\x04 \x01(\t\x12\x0f\n\x07outcome\x18\x05 \x01(\t\x12\x14\n\x0cinput_tokens\x18\x06 \x01(\x03\x12\x15\n\routput_tokens\x18\x07 \x01(\x03\x12\x1b\n\x13\x63\x61\x63hed_input_tokens\x18\x08 \x01(\x03\x12\x17\n\x0ftraining_tokens\x18\t \x01(\x03\x12\x11\n\testimated\x18\n \x01(\x08\x12\x13\n\x0b\x64uration_ms\x18\x0b \x01(\x03\x12\x16\n\x0e\x66irst_token_ms\x18\x0c \x01(\x03\x12\x0f\n\x07user_id\x18\r \x01(\t\x12\r\n\x05\x62\x61tch\x18\x0e \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,21 +33,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'argosy.api.events.v1.events
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENT']._serialized_start=93
-  _globals['_EVENT']._serialized_end=732
-  _globals['_FILECREATED']._serialized_start=734
-  _globals['_FILECREATED']._serialized_end=781
-  _globals['_FILEDELETED']._serialized_start=783
-  _globals['_FILEDELETED']._serialized_end=813
-  _globals['_MODELPUBLISHED']._serialized_start=815
-  _globals['_MODELPUBLISHED']._serialized_end=865
-  _globals['_MODELDELETED']._serialized_start=867
-  _globals['_MODELDELETED']._serialized_end=915
-  _globals['_JOBCREATED']._serialized_start=917
-  _globals['_JOBCREATED']._serialized_end=945
-  _globals['_JOBSTATUSCHANGED']._serialized_start=947
-  _globals['_JOBSTATUSCHANGED']._serialized_end=997
-  _globals['_CHECKPOINTCREATED']._serialized_start=999
-  _globals['_CHECKPOINTCREATED']._serialized_end=1066
-  _globals['_USAGERECORDED']._serialized_start=1069
-  _globals['_USAGERECORDED']._serialized_end=1366
+  _globals['_EVENT']._serialized_end=752
+  _globals['_FILECREATED']._serialized_start=754
+  _globals['_FILECREATED']._serialized_end=801
+  _globals['_FILEDELETED']._serialized_start=803
+  _globals['_FILEDELETED']._serialized_end=833
+  _globals['_MODELPUBLISHED']._serialized_start=835
+  _globals['_MODELPUBLISHED']._serialized_end=885
+  _globals['_MODELDELETED']._serialized_start=887
+  _globals['_MODELDELETED']._serialized_end=935
+  _globals['_JOBCREATED']._serialized_start=937
+  _globals['_JOBCREATED']._serialized_end=965
+  _globals['_JOBSTATUSCHANGED']._serialized_start=967
+  _globals['_JOBSTATUSCHANGED']._serialized_end=1017
+  _globals['_CHECKPOINTCREATED']._serialized_start=1019
+  _globals['_CHECKPOINTCREATED']._serialized_end=1086
+  _globals['_USAGERECORDED']._serialized_start=1089
+  _globals['_USAGERECORDED']._serialized_end=1386
 # @@protoc_insertion_point(module_scope)

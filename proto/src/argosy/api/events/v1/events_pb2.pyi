@@ -30,6 +30,7 @@ class Event(_message.Message):
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     FILE_CREATED_FIELD_NUMBER: _builtins.int
     FILE_DELETED_FIELD_NUMBER: _builtins.int
     MODEL_PUBLISHED_FIELD_NUMBER: _builtins.int
@@ -44,6 +45,8 @@ class Event(_message.Message):
     project_id: _builtins.str
     traceparent: _builtins.str
     """W3C traceparent of the work that caused the event; empty if none."""
+    request_id: _builtins.str
+    """Id of the request that caused the event; empty if none did."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -70,6 +73,7 @@ class Event(_message.Message):
         project_id: _builtins.str = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         traceparent: _builtins.str = ...,
+        request_id: _builtins.str = ...,
         file_created: Global___FileCreated | None = ...,
         file_deleted: Global___FileDeleted | None = ...,
         model_published: Global___ModelPublished | None = ...,
@@ -81,7 +85,7 @@ class Event(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint_created", b"checkpoint_created", "file_created", b"file_created", "file_deleted", b"file_deleted", "job_created", b"job_created", "job_status_changed", b"job_status_changed", "model_deleted", b"model_deleted", "model_published", b"model_published", "occurred_at", b"occurred_at", "payload", b"payload", "usage_recorded", b"usage_recorded"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_created", b"checkpoint_created", "file_created", b"file_created", "file_deleted", b"file_deleted", "id", b"id", "job_created", b"job_created", "job_status_changed", b"job_status_changed", "model_deleted", b"model_deleted", "model_published", b"model_published", "occurred_at", b"occurred_at", "payload", b"payload", "project_id", b"project_id", "traceparent", b"traceparent", "type", b"type", "usage_recorded", b"usage_recorded"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint_created", b"checkpoint_created", "file_created", b"file_created", "file_deleted", b"file_deleted", "id", b"id", "job_created", b"job_created", "job_status_changed", b"job_status_changed", "model_deleted", b"model_deleted", "model_published", b"model_published", "occurred_at", b"occurred_at", "payload", b"payload", "project_id", b"project_id", "request_id", b"request_id", "traceparent", b"traceparent", "type", b"type", "usage_recorded", b"usage_recorded"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["file_created", "file_deleted", "model_published", "model_deleted", "job_created", "job_status_changed", "checkpoint_created", "usage_recorded"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
