@@ -70,9 +70,9 @@ class Completion:
             "told": self.told,
         }
 
-    def whole(self) -> dict[str, Any]:
-        """Return the answer in one piece."""
-        text = "".join(f"t{i} " for i in range(self.tokens))
+    def whole(self, padding: str = "") -> dict[str, Any]:
+        """Return the answer in one piece; each token ends with `padding`."""
+        text = "".join(f"t{i} {padding}" for i in range(self.tokens))
         choices = []
         scripted = _scripted(self.request)
         for index in self._choices:

@@ -64,6 +64,8 @@ class Faults:
     slow_ms: float = 0.0
     # Bytes that each token of a stream is longer.
     wide_bytes: int = 0
+    # What each token says besides, and each error.
+    says: str = ""
     # The stream holds what is no event after this many tokens.
     malformed_after_tokens: int | None = None
     # The stream holds vLLM's error event after this many tokens.
@@ -258,7 +260,8 @@ class Engine:
         model = request.get("model") or self._model
         status, every = self._faults.status, self._faults.status_every
         if status is not None and self._stats.requests % every == 0:
-            await send_json(send, status, error(status, "InternalServerError", ASKED))
+            why = f"{ASKED} {self._faults.says}".rstrip()
+            await send_json(send, status, error(status, "InternalServerError", why))
             return
         if model != self._model and model not in self._adapters:
             why = f"The model `{model}` does not exist."
@@ -305,7 +308,7 @@ class Engine:
         for _ in range(answer.tokens):
             await self._before_token(answer)
             answer.sent += 1
-        await send_json(send, 200, answer.whole())
+        await send_json(send, 200, answer.whole(self._faults.says))
         answer.told = True
 
     async def _stream(self, answer: Completion, send: Send) -> None:
@@ -313,7 +316,7 @@ class Engine:
         # As in vLLM, nothing goes out before the first token is there, not even the role.
         await self._before_token(answer)
         started = False
-        for data, is_token in answer.events("x" * self._faults.wide_bytes):
+        for data, is_token in answer.events(self._faults.says + "x" * self._faults.wide_bytes):
             at = answer.sent if is_token else -1
             if is_token and answer.sent:
                 await self._before_token(answer)
@@ -364,7 +367,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--api-key", default="")
     for knob in (*dataclasses.fields(Faults), *dataclasses.fields(Room)):
         parser.add_argument(
-            "--" + knob.name.replace("_", "-"), type=json.loads, default=knob.default
+            "--" + knob.name.replace("_", "-"),
+            type=str if isinstance(knob.default, str) else json.loads,
+            default=knob.default,
         )
     known = vars(parser.parse_args(arguments))
     faults = Faults(**{knob.name: known[knob.name] for knob in dataclasses.fields(Faults)})

@@ -53,6 +53,8 @@ KNOBS: dict[str, Any] = {
     "grandchild": False,
     # Print what no protocol knows.
     "noise": False,
+    # Print a traceback that quotes the training data, then die of it.
+    "spill": False,
     # Say `bad_checkpoint` if told to resume.
     "refuse_to_resume": False,
     # Training losses by step, the last one for all that come after; null: as the seed says.
@@ -87,6 +89,10 @@ class Worker:
             (self._run_dir / "grandchild").write_text(str(child.pid))
         if self._knobs["noise"]:
             print("Loading weights: 100%\n{not json\n[1, 2]\n" + "x" * (3 << 20), flush=True)
+        if self._knobs["spill"]:
+            text = Path(spec["sources"][0]["path"]).read_text("utf-8")
+            print(text, flush=True)
+            raise ValueError(f"cannot read {text!r}")
         records = sum(
             max(1, math.floor(_count_records(Path(each["path"])) * each["rate"] + 0.5))
             for each in spec["sources"]

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from argosy.kit.tracing import Sampler, passed_on
+from argosy.kit.tracing import Sampler, passed_on, span
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 SAMPLED = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
 UNSAMPLED = SAMPLED[:-2] + b"00"
@@ -46,3 +51,18 @@ def test_an_unrecorded_parent_is_passed_on_as_it_is() -> None:
 def test_without_a_receiver_nothing_is_recorded() -> None:
     assert not Sampler(None).wants(SAMPLED)
     assert not Sampler(None).wants(b"")
+
+
+def test_of_an_error_only_the_kind_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    # A process has one provider only, and another test may have set it.
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    with pytest.raises(KeyError), span("work"):
+        raise KeyError("what a user said")
+    (work,) = exporter.get_finished_spans()
+    assert "what a user said" not in work.to_json()
+    assert work.attributes is not None
+    assert work.attributes["error.type"] == "KeyError"
+    assert work.status.status_code is StatusCode.ERROR

@@ -41,7 +41,7 @@ def logs(
     """Print the logs of the fleet's processes."""
     place = Home.at(home)
     chosen = _chosen(place, process)
-    wanted = logfile.everything
+    wanted: logfile.Wanted = logfile.everything
     if request_id is not None:
         itself = logfile.about(request_id)
         known = [

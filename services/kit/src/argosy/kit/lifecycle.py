@@ -142,5 +142,5 @@ def run(
 
     `main` is the composition root: it builds the parts, registers background work and returns.
     """
-    logs.configure(part, settings.log_level)
+    logs.configure(part, settings.log_level, exception_texts=settings.log_exception_texts)
     return uvloop.run(_live(part, settings, main, clock or SystemClock()))

@@ -54,6 +54,10 @@ class ServiceSettings(BaseSettings):
     health_bind: Address = Field(description="Address of /livez, /readyz and /metrics.")
     service_token: SecretStr = Field(description="Secret that services show each other.")
     log_level: str = Field(default="info", description="debug, info, warning or error.")
+    log_exception_texts: bool = Field(
+        default=False,
+        description="Log what exceptions say; it may quote prompts, data and keys.",
+    )
 
     nats_url: str = Field(default="", description="nats://host:port of the event bus.")
     nats_user: str = Field(default="", description="This service's NATS user.")

@@ -18,7 +18,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Link, Span, SpanKind, TraceState
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TraceState
 from opentelemetry.util.types import Attributes
 
 _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -125,13 +125,24 @@ def span(
 ) -> Iterator[Span]:
     """Run the block in a new span; `parent` is a traceparent, the current context if None.
 
-    `chosen`: a `Sampler` wants this one.
+    `chosen`: a `Sampler` wants this one. Of an error that leaves the block only the kind is
+    recorded: its text may quote what a user sent.
     """
     context = propagate.extract({"traceparent": parent}) if parent is not None else None
     if chosen:
         context = set_value(_CHOSEN, True, context if context is not None else get_current())
     tracer = trace.get_tracer("argosy")
     with tracer.start_as_current_span(
-        name, context=context, kind=kind, attributes=dict(attributes or {})
+        name,
+        context=context,
+        kind=kind,
+        attributes=dict(attributes or {}),
+        record_exception=False,
+        set_status_on_exception=False,
     ) as current:
-        yield current
+        try:
+            yield current
+        except Exception as error:
+            current.set_attribute("error.type", type(error).__qualname__)
+            current.set_status(StatusCode.ERROR)
+            raise
