@@ -168,11 +168,12 @@ def test_an_exception_becomes_one_of_the_closed_reasons(error: Exception, reason
 
 def test_events_are_lines_of_valid_json_whatever_the_loss_is() -> None:
     stream = io.StringIO()
-    Progress(stream).emit("step", step=1, train_loss=float("nan"), grad_norm=float("inf"))
+    values = {"perplexity": float("nan")}
+    Progress(stream).emit("step", step=1, train_loss=float("nan"), values=values)
     assert json.loads(stream.getvalue()) == {
         "event": "step",
         "step": 1,
         "train_loss": None,
-        "grad_norm": None,
+        "values": {"perplexity": None},
     }
     assert stream.getvalue().endswith("\n")

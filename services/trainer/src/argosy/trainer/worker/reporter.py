@@ -120,6 +120,8 @@ class Reporter(TrainerCallback):
             valid_mean_token_accuracy=values.pop(ACCURACY, None),
             values=values,
         )
+        if not math.isfinite(loss):
+            raise Diverged(step, self._spec.learning_rate)
         if self._spec.early_stop_patience:
             is_best = self._early_stop.judge(step, -values.get("objective", -loss))
             # The best has a checkpoint, since the run may end with it; so has a run's end.
