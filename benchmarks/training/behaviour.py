@@ -138,7 +138,7 @@ class Laboratory:
         trained = train(folder, {"training_file": write(folder / "train.jsonl", records), **spec})
         ends = [trained.named("step")[index] for index in (0, -1)]
         told = [{"step": end["step"], "loss": end["train_loss"]} | end["values"] for end in ends]
-        print(f"{name}: {trained.seconds:.0f} s, {json.dumps(told)}", file=sys.stderr)
+        print(f"{name}: {trained.lines[-1].seconds:.0f} s, {json.dumps(told)}", file=sys.stderr)
         return greedy(trained.checkpoint(), self.requests.held_out, MAX_TOKENS)
 
     def _shorter(self, method: str, after: list[dict[str, Any]]) -> Change:

@@ -19,18 +19,49 @@ LONGEST_RUN_SECONDS: Final = 7200
 
 
 @dataclass(frozen=True)
-class Trained:
-    """`seconds` from the start of the process; `first_step` until its first step was done."""
+class Line:
+    """What a process said, and when: seconds since its start, its own processor seconds so far."""
 
-    events: list[dict[str, Any]]
+    event: dict[str, Any]
     seconds: float
-    first_step: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    lines: list[Line]
 
     def named(self, name: str) -> list[dict[str, Any]]:
-        return [event for event in self.events if event["event"] == name]
+        return [line.event for line in self.lines if line.event["event"] == name]
 
     def checkpoint(self) -> str:
         return str(self.named("finished")[-1]["path"])
+
+
+def listen(command: list[str], log: Path, **options: Any) -> list[Line]:
+    """Run `command` to its end; its output is a JSON object a line."""
+    began = time.monotonic()
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, **options) as process,
+    ):
+        if process.stdout is None:
+            raise RuntimeError("the process has no output")
+        lines = [
+            Line(json.loads(raw), time.monotonic() - began, _cpu_seconds(process.pid))
+            for raw in process.stdout
+        ]
+        process.wait(LONGEST_RUN_SECONDS)
+    return lines
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of all threads, from the kernel; 0 when the process is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def train(directory: Path, spec: dict[str, Any]) -> Trained:
@@ -46,27 +77,12 @@ def train(directory: Path, spec: dict[str, Any]) -> Trained:
         "checkpoint_every_steps": 1_000_000,
     }
     (directory / "spec.json").write_text(json.dumps(defaults | spec), "utf-8")
-    began = time.monotonic()
-    first_step = 0.0
-    events = []
-    with (
-        (directory / "log").open("wb") as log,
-        subprocess.Popen(
-            [ML_PYTHON, "-m", "argosy.trainer.worker", str(directory)],
-            stdout=subprocess.PIPE,
-            stderr=log,
-        ) as child,
-    ):
-        if child.stdout is None:
-            raise RuntimeError("the child has no output")
-        for line in child.stdout:
-            events.append(json.loads(line))
-            if events[-1]["event"] == "step" and not first_step:
-                first_step = time.monotonic() - began
-        child.wait(LONGEST_RUN_SECONDS)
-    if not events or events[-1]["event"] != "finished":
-        raise RuntimeError(f"{directory.name}: {events[-1:]} {(directory / 'log').read_text()}")
-    return Trained(events, time.monotonic() - began, first_step)
+    log = directory / "log"
+    lines = listen([ML_PYTHON, "-m", "argosy.trainer.worker", str(directory)], log)
+    if not lines or lines[-1].event["event"] != "finished":
+        last = lines[-1].event if lines else None
+        raise RuntimeError(f"{directory.name}: {last} {log.read_text('utf-8', 'replace')}")
+    return Trained(lines)
 
 
 def write(path: Path, records: list[dict[str, Any]]) -> str:
