@@ -83,6 +83,22 @@ async def adapter(ships: Yard, job: pb.Job) -> bytes:
     return await asyncio.to_thread((folder / "adapter_model.safetensors").read_bytes)
 
 
+async def test_l11_l02_a_job_takes_what_its_estimate_said_within_a_tenth(
+    ships: Yard, trainer: Trainer
+) -> None:
+    file = await upload(ships)
+    await asyncio.to_thread(trainer.start)
+    async with Tuner(trainer) as tuner:
+        made = await tuner.create(
+            file, seed=5, parameters={**STEPS, "max_steps": 20, "max_seq_length": 128}
+        )
+        job = await tuner.succeeded(made.id, 300)
+    assert job.estimate.HasField("tokens")
+    assert abs(job.estimate.tokens - job.trained_tokens) <= 0.1 * job.trained_tokens
+    assert job.actual.tokens == job.trained_tokens
+    assert job.actual.seconds > 0
+
+
 async def test_fa18_real_losses_after_deaths_are_those_of_an_uninterrupted_run(
     ships: Yard, trainer: Trainer
 ) -> None:

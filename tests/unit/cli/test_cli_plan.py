@@ -63,6 +63,12 @@ def test_every_port_is_given_once_and_peers_are_told(tmp_path: Path) -> None:
     assert plan.base_url.endswith(f":{members['gateway'].port}/v1")
 
 
+def test_d32_the_trainer_is_told_where_the_load_of_serving_stands(tmp_path: Path) -> None:
+    members = {m.name: m for m in plan_of(tmp_path).members}
+    (url,) = json.loads(members["trainer"].environment["ARGOSY_GATEWAY_METRICS_URLS"])
+    assert url == f"http://{members['gateway'].environment['ARGOSY_HEALTH_BIND']}/metrics"
+
+
 def test_each_process_is_told_only_its_own_secrets(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     secrets = credentials.ensure(plan.home)

@@ -6,9 +6,10 @@ machine. What they mean is each part's `settings.py`.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from argosy.cli.fleet import postgres
 from argosy.cli.fleet.credentials import Credentials
 from argosy.cli.fleet.engine import Engine
 from argosy.cli.fleet.home import Home
-from argosy.cli.fleet.roles import DRAIN_SECONDS
+from argosy.cli.fleet.roles import DRAIN_SECONDS, role_name
 
 # Marks every process of a fleet, children's children too, so that none can be overlooked.
 MARK: Final = "ARGOSY_FLEET"
@@ -32,6 +33,8 @@ class Wiring:
     engine: Engine
     ports: Mapping[str, int]
     nats_monitor_port: int
+    # By process.
+    health_ports: Mapping[str, int] = field(default_factory=dict)
 
     def address(self, role: str) -> str:
         """Return `host:port` of a peer."""
@@ -104,7 +107,15 @@ def _trainer(wiring: Wiring) -> dict[str, str]:
         "ARGOSY_MAX_LORA_RANK": str(wiring.engine.max_lora_rank),
         # Less than the supervisor's own patience with the trainer.
         "ARGOSY_STOP_GRACE_SECONDS": "2",
+        **_metrics_urls(wiring),
     }
+
+
+def _metrics_urls(wiring: Wiring) -> dict[str, str]:
+    """Tell the trainer where the gateways' load can be read, for its idle-time jobs."""
+    gateways = [name for name in wiring.health_ports if role_name(name) == "gateway"]
+    urls = [f"http://127.0.0.1:{wiring.health_ports[name]}/metrics" for name in gateways]
+    return {"ARGOSY_GATEWAY_METRICS_URLS": json.dumps(urls)} if urls else {}
 
 
 def _embedder(wiring: Wiring) -> dict[str, str]:

@@ -89,10 +89,11 @@ def build(home: Home, options: FleetOptions) -> FleetPlan:
         for name in [*commands, *(role for role in ROLES if role not in commands)]
     }
     monitor_port = ports.take()
-    wiring = Wiring(home, options.host, secrets, served, by_name, monitor_port)
+    health = {name: ports.take() for name in commands}
+    wiring = Wiring(home, options.host, secrets, served, by_name, monitor_port, health)
     _write_configuration(wiring, list(commands))
     members = tuple(
-        _member(name, command, wiring, ports.take(), options, commands)
+        _member(name, command, wiring, health[name], options, commands)
         for name, command in commands.items()
     )
     scraping.write(home, members)

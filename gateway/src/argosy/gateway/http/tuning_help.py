@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from argosy.api.trainer.v1 import trainer_pb2 as pb
-from argosy.gateway.http.tuning_shapes import Json, tuning_json, value_json
+from argosy.gateway.http.tuning_shapes import Json, cost_json, tuning_json, value_json
 
 
 def method_json(method: pb.MethodInfo) -> Json:
@@ -63,10 +63,7 @@ def preview_json(preview: pb.PreviewJobResponse, request: pb.CreateJobRequest) -
             for each in preview.suggestions
         ],
         "estimate": {
-            "tokens": _optional(estimate, "tokens"),
-            "seconds": _optional(estimate, "seconds"),
-            "cost_micros": _optional(estimate, "cost_micros"),
-            "currency": estimate.currency or None,
+            **cost_json(estimate),
             "memory_bytes": _optional(estimate, "memory_bytes"),
             "micro_batch_size": estimate.micro_batch_size,
             "accumulation_steps": estimate.accumulation_steps,

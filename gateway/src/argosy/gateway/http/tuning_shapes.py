@@ -84,9 +84,21 @@ def job_json(job: pb.Job) -> Json:
             if job.HasField("early_stop")
             else None,
             "published_step": job.published_step if job.HasField("published_step") else None,
+            "estimate": cost_json(job.estimate) if job.HasField("estimate") else None,
+            "actual": cost_json(job.actual) if job.HasField("actual") else None,
             "total_steps": job.total_steps or None,
             "completed_steps": job.completed_steps,
         },
+    }
+
+
+def cost_json(cost: pb.Estimate) -> Json:
+    """Return tokens, seconds of the device, and money; null is what nobody knows."""
+    return {
+        "tokens": cost.tokens if cost.HasField("tokens") else None,
+        "seconds": cost.seconds if cost.HasField("seconds") else None,
+        "cost_micros": cost.cost_micros if cost.HasField("cost_micros") else None,
+        "currency": cost.currency or None,
     }
 
 

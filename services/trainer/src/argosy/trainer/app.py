@@ -27,6 +27,7 @@ from argosy.trainer.domain.parameters.table import LONGEST_CONTEXT, Bounds
 from argosy.trainer.load import ServingLoad
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.patience import insist
+from argosy.trainer.pricing import Pricing
 from argosy.trainer.registry import Registry
 from argosy.trainer.rpc import TuningService
 from argosy.trainer.runs.child import reap
@@ -85,15 +86,17 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
     )
     load = ServingLoad(settings.load(), runtime.clock)
     task_keys = TaskKeys(channel)
+    pricing = Pricing(registry)
     supervisor = Supervisor(
         transactions,
         journal,
         registry,
         sources,
-        ValidateJob(transactions, journal, planner),
+        ValidateJob(transactions, journal, planner, pricing),
         run_root,
         load,
         task_keys,
+        pricing,
         runtime.clock,
         metrics,
         _policy(settings, owner),
@@ -112,7 +115,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
     create = CreateJob(transactions, journal, planner, supervisor.wake, idle_time=load.watched)
     service = TuningService(
         create,
-        PreviewJob(planner, registry.training_cost),
+        PreviewJob(planner, pricing),
         control,
         read,
         Bounds(LONGEST_CONTEXT, settings.max_lora_rank),

@@ -85,11 +85,14 @@ class Registry:
         return [(each.tokens, each.records) for each in answer.lengths]
 
     async def training_cost(
-        self, model_id: str, tokens: int
+        self, model_id: str, tokens: int, seconds: float
     ) -> usage_reports_pb2.EstimateCostResponse:
-        """Return what training a base model on so many tokens costs by today's prices."""
+        """Return what training a base model on so many tokens costs by today's prices.
+
+        `seconds` 0 means that nobody knows the time.
+        """
         request = usage_reports_pb2.EstimateCostRequest(
-            model=model_id, operation="training", training_tokens=tokens
+            model=model_id, operation="training", training_tokens=tokens, seconds=seconds
         )
         with calling("registry"):
             return await self._reports.EstimateCost(request, timeout=_TIMEOUT)

@@ -9,7 +9,7 @@ from argosy.trainer.domain.methods import METHODS, SCALES, Method
 from argosy.trainer.domain.parameters import table
 from argosy.trainer.domain.parameters.parameter import Parameter
 from argosy.trainer.domain.parameters.table import Bounds
-from argosy.trainer.rpc_messages import planned_message, time_message, value_message
+from argosy.trainer.rpc_messages import cost_message, planned_message, time_message, value_message
 from argosy.trainer.usecases.preview import Preview
 
 
@@ -21,7 +21,6 @@ def methods_message(bounds: Bounds) -> pb.ListMethodsResponse:
 def preview_message(preview: Preview) -> pb.PreviewJobResponse:
     planned, cost = preview.planned, preview.cost
     plan, lengths = planned.plan, planned.facts.lengths
-    batch = plan.whole("batch_size")
     return pb.PreviewJobResponse(
         planned=planned_message(planned.asked, plan),
         base=planned.start.base.id,
@@ -40,15 +39,7 @@ def preview_message(preview: Preview) -> pb.PreviewJobResponse:
             )
             for each in preview.suggestions
         ],
-        estimate=pb.Estimate(
-            tokens=cost.tokens,
-            seconds=cost.seconds,
-            cost_micros=cost.micros,
-            currency=cost.currency,
-            memory_bytes=cost.memory_bytes,
-            micro_batch_size=cost.micro_batch,
-            accumulation_steps=-(-batch // cost.micro_batch),
-        ),
+        estimate=cost_message(cost),
         lengths=None
         if lengths is None
         else _lengths(lengths, lengths.longer_than(plan.whole("max_seq_length"))),

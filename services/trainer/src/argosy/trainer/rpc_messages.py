@@ -10,6 +10,7 @@ from typing import Any, Final
 from argosy.api.common.v1 import common_pb2
 from argosy.api.trainer.v1 import trainer_pb2 as pb
 from argosy.trainer.domain.asked import NOW, Asked, Source
+from argosy.trainer.domain.cost import Cost
 from argosy.trainer.domain.job import Checkpoint, Job, JobEvent
 from argosy.trainer.domain.parameters.parameter import Value
 from argosy.trainer.domain.plan import Plan
@@ -85,11 +86,25 @@ def job_message(job: Job) -> pb.Job:
         published_step=job.final_step if done else None,
         data_hashes=job.plan.hashes if job.plan else {},
         code_version=job.plan.code_version if job.plan else "",
+        estimate=None if job.estimate is None else cost_message(job.estimate),
+        actual=None if job.actual is None else cost_message(job.actual),
     )
     if job.early_stop is not None:
         message.early_stop.step = job.early_stop.step
         message.early_stop.best_step = job.early_stop.best_step
     return message
+
+
+def cost_message(cost: Cost) -> pb.Estimate:
+    return pb.Estimate(
+        tokens=cost.tokens,
+        seconds=cost.seconds,
+        cost_micros=cost.micros,
+        currency=cost.currency,
+        memory_bytes=cost.memory_bytes,
+        micro_batch_size=cost.micro_batch,
+        accumulation_steps=cost.accumulation,
+    )
 
 
 def tuning_message(asked: Asked) -> pb.Tuning:

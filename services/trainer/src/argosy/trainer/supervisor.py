@@ -21,6 +21,7 @@ from argosy.trainer.domain.states import ACTIVE, State
 from argosy.trainer.load import ServingLoad
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.patience import first_of, insist, uninterrupted, wait_for_event
+from argosy.trainer.pricing import Pricing
 from argosy.trainer.registry import Registry
 from argosy.trainer.runs.fetching import Fetcher
 from argosy.trainer.runs.finisher import Finisher
@@ -67,6 +68,7 @@ class Supervisor:
         run_root: RunRoot,
         load: ServingLoad,
         task_keys: TaskKeys,
+        pricing: Pricing,
         clock: Clock,
         metrics: TrainerMetrics,
         policy: SupervisorPolicy,
@@ -79,6 +81,7 @@ class Supervisor:
         self._run_root = run_root
         self._load = load
         self._task_keys = task_keys
+        self._pricing = pricing
         self._clock = clock
         self._metrics = metrics
         self._policy = policy
@@ -164,7 +167,7 @@ class Supervisor:
             Fetcher(self._registry, self._sources, self._task_keys, recorder, workdir, job),
             recorder,
             Publisher(self._registry, recorder, workdir, job, self._metrics),
-            Finisher(self._registry, recorder, workdir, job),
+            Finisher(self._registry, recorder, workdir, job, self._pricing),
             self._load,
             self._policy.run,
         )

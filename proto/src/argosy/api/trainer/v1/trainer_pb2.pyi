@@ -391,6 +391,8 @@ class Job(_message.Message):
     PUBLISHED_STEP_FIELD_NUMBER: _builtins.int
     DATA_HASHES_FIELD_NUMBER: _builtins.int
     CODE_VERSION_FIELD_NUMBER: _builtins.int
+    ESTIMATE_FIELD_NUMBER: _builtins.int
+    ACTUAL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     project_id: _builtins.str
     status: Global___JobStatus.ValueType
@@ -448,6 +450,12 @@ class Job(_message.Message):
     def data_hashes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """SHA-256 of what is learnt from, by id; once planned."""
 
+    @_builtins.property
+    def estimate(self) -> Global___Estimate:
+        """What it would take, as planned, and what it took, once it succeeded."""
+
+    @_builtins.property
+    def actual(self) -> Global___Estimate: ...
     def __init__(
         self,
         *,
@@ -479,10 +487,12 @@ class Job(_message.Message):
         published_step: _builtins.int | None = ...,
         data_hashes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         code_version: _builtins.str = ...,
+        estimate: Global___Estimate | None = ...,
+        actual: Global___Estimate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_published_step", b"_published_step", "_trained_tokens", b"_trained_tokens", "created_at", b"created_at", "early_stop", b"early_stop", "error", b"error", "estimated_finish", b"estimated_finish", "finished_at", b"finished_at", "parameters", b"parameters", "plan", b"plan", "planned", b"planned", "published_step", b"published_step", "trained_tokens", b"trained_tokens", "tuning", b"tuning"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_published_step", b"_published_step", "_trained_tokens", b"_trained_tokens", "actual", b"actual", "created_at", b"created_at", "early_stop", b"early_stop", "error", b"error", "estimate", b"estimate", "estimated_finish", b"estimated_finish", "finished_at", b"finished_at", "parameters", b"parameters", "plan", b"plan", "planned", b"planned", "published_step", b"published_step", "trained_tokens", b"trained_tokens", "tuning", b"tuning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_published_step", b"_published_step", "_trained_tokens", b"_trained_tokens", "base", b"base", "code_version", b"code_version", "completed_steps", b"completed_steps", "created_at", b"created_at", "data_hashes", b"data_hashes", "early_stop", b"early_stop", "error", b"error", "estimated_finish", b"estimated_finish", "fine_tuned_model", b"fine_tuned_model", "finished_at", b"finished_at", "id", b"id", "metadata", b"metadata", "model", b"model", "organization_slug", b"organization_slug", "parameters", b"parameters", "plan", b"plan", "planned", b"planned", "project_id", b"project_id", "published_step", b"published_step", "result_files", b"result_files", "seed", b"seed", "status", b"status", "suffix", b"suffix", "total_steps", b"total_steps", "trained_tokens", b"trained_tokens", "training_file", b"training_file", "tuning", b"tuning", "validation_file", b"validation_file"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_published_step", b"_published_step", "_trained_tokens", b"_trained_tokens", "actual", b"actual", "base", b"base", "code_version", b"code_version", "completed_steps", b"completed_steps", "created_at", b"created_at", "data_hashes", b"data_hashes", "early_stop", b"early_stop", "error", b"error", "estimate", b"estimate", "estimated_finish", b"estimated_finish", "fine_tuned_model", b"fine_tuned_model", "finished_at", b"finished_at", "id", b"id", "metadata", b"metadata", "model", b"model", "organization_slug", b"organization_slug", "parameters", b"parameters", "plan", b"plan", "planned", b"planned", "project_id", b"project_id", "published_step", b"published_step", "result_files", b"result_files", "seed", b"seed", "status", b"status", "suffix", b"suffix", "total_steps", b"total_steps", "trained_tokens", b"trained_tokens", "training_file", b"training_file", "tuning", b"tuning", "validation_file", b"validation_file"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__published_step: _TypeAlias = _typing.Literal["published_step"]  # noqa: Y015
     _WhichOneofArgType__published_step: _TypeAlias = _typing.Literal["_published_step", b"_published_step"]  # noqa: Y015

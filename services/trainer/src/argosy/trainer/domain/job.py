@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from argosy.trainer.domain.asked import Asked
+from argosy.trainer.domain.cost import Cost
 from argosy.trainer.domain.plan import Plan
 from argosy.trainer.domain.states import State
 
@@ -63,6 +64,8 @@ class Job:
     safe_step: int
     final_step: int | None
     early_stop: EarlyStop | None
+    estimate: Cost | None
+    actual: Cost | None
     trained_tokens: int | None
     estimated_finish: datetime | None
     finished_at: datetime | None

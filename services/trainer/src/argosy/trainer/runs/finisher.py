@@ -11,6 +11,7 @@ from argosy.kit.failpoints import failpoint
 from argosy.trainer.domain import results
 from argosy.trainer.domain.job import Job
 from argosy.trainer.patience import insist
+from argosy.trainer.pricing import Pricing
 from argosy.trainer.registry import Registry
 from argosy.trainer.runs.outcomes import JobFailure
 from argosy.trainer.runs.publisher import adapter_model
@@ -21,11 +22,19 @@ from argosy.trainer.runs.workdir import WorkDir
 class Finisher:
     """Publishes what a run made."""
 
-    def __init__(self, registry: Registry, recorder: Recorder, workdir: WorkDir, job: Job) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        recorder: Recorder,
+        workdir: WorkDir,
+        job: Job,
+        pricing: Pricing,
+    ) -> None:
         self._registry = registry
         self._recorder = recorder
         self._workdir = workdir
         self._job = job
+        self._pricing = pricing
 
     async def finish(self, final_step: int) -> None:
         """Make the job succeed. Raises `JobFailure` if the registry refuses what was made."""
@@ -40,7 +49,9 @@ class Finisher:
                 "model_refused", f"The registry refused the result: {refusal.message}"
             ) from refusal
         failpoint("trainer.finish.published")
-        await self._recorder.succeeded(final_step)
+        spent = await self._recorder.spent(final_step)
+        actual = await self._pricing.tried(self._job.base, spent, self._job.asked.schedule)
+        await self._recorder.succeeded(final_step, actual)
 
     async def _hand_in_results(self, final_step: int) -> None:
         content = results.to_csv(await self._recorder.metrics_until(final_step))

@@ -14,6 +14,7 @@ from datetime import timedelta
 from argosy.kit.clock import Clock
 from argosy.trainer.domain import texts, worker_lines
 from argosy.trainer.domain.asked import IDLE
+from argosy.trainer.domain.cost import Cost
 from argosy.trainer.domain.estimate import Estimate
 from argosy.trainer.domain.job import EarlyStop, Job, JobError, Lease, MetricsRow
 from argosy.trainer.domain.states import ACTIVE, State
@@ -200,7 +201,21 @@ class Recorder:
 
         await self._write(write, (State.FINALIZING,))
 
-    async def succeeded(self, final_step: int) -> None:
+    async def spent(self, final_step: int) -> Cost:
+        """Return what the run took: each step once, however often it was run."""
+
+        async def read() -> Cost:
+            async with self._transactions.begin() as connection:
+                job = await jobs.find(connection, self._lease.job_id)
+                last = final_step if job is None else max(final_step, job.completed_steps)
+                return Cost(
+                    tokens=await history.trained_tokens(connection, self._lease.job_id, last),
+                    seconds=await history.trained_seconds(connection, self._lease.job_id, last),
+                )
+
+        return await insist(read, "run")
+
+    async def succeeded(self, final_step: int, actual: Cost) -> None:
         """The registry has the model and the result file: the job is done."""
 
         async def write(connection: Connection, job: Job) -> None:
@@ -213,6 +228,7 @@ class Recorder:
                 texts.model_created(job.tuned_model),
                 texts.succeeded(),
                 trained_tokens=tokens,
+                actual=actual,
                 completed_steps=last,
             )
             # Idle time is free: nothing is charged for it.

@@ -136,6 +136,18 @@ async def trained_tokens(connection: Connection, job_id: str, last: int) -> int:
     return int(total or 0)
 
 
+async def trained_seconds(connection: Connection, job_id: str, last: int) -> float:
+    """Return the time of steps 1 to `last`, by what each told of its pace."""
+    total = await connection.scalar(
+        sa.select(
+            sa.func.coalesce(
+                sa.func.sum(metrics.c.tokens / sa.func.nullif(metrics.c.tokens_per_second, 0)), 0
+            )
+        ).where(metrics.c.job_id == job_id, metrics.c.step.between(1, last))
+    )
+    return round(float(total or 0), 3)
+
+
 async def add_checkpoint(connection: Connection, job_id: str, step: int, model_id: str) -> bool:
     """Note a published checkpoint; tell whether it is new."""
     added = await connection.execute(

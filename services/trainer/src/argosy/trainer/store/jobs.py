@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from argosy.trainer.domain.asked import Asked
+from argosy.trainer.domain.cost import Cost
 from argosy.trainer.domain.job import EarlyStop, Job, JobError
 from argosy.trainer.domain.plan import Plan
 from argosy.trainer.domain.states import TERMINAL, State
@@ -187,6 +188,9 @@ def _columns(values: dict[str, Any]) -> dict[str, Any]:
         values["error"] = asdict(values["error"])
     if isinstance(values.get("early_stop"), EarlyStop):
         values["early_stop"] = asdict(values["early_stop"])
+    for name in ("estimate", "actual"):
+        if isinstance(values.get(name), Cost):
+            values[name] = values[name].to_json()
     if isinstance(values.get("plan"), Plan):
         values["plan"] = values["plan"].to_json()
     if values.get("state") in TERMINAL:
@@ -219,6 +223,8 @@ def to_job(row: Mapping[Any, Any]) -> Job:
         safe_step=row["safe_step"],
         final_step=row["final_step"],
         early_stop=EarlyStop(**row["early_stop"]) if row["early_stop"] else None,
+        estimate=Cost.from_json(row["estimate"]) if row["estimate"] else None,
+        actual=Cost.from_json(row["actual"]) if row["actual"] else None,
         trained_tokens=row["trained_tokens"],
         estimated_finish=row["estimated_finish"],
         finished_at=row["finished_at"],

@@ -57,6 +57,9 @@ jobs: Final = sa.Table(
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("schedule", sa.Text, nullable=False, server_default="now"),
     sa.Column("early_stop", JSONB),
+    # What the plan would take, and what the run took.
+    sa.Column("estimate", JSONB),
+    sa.Column("actual", JSONB),
     sa.Column("lease_owner", sa.Text, nullable=False, server_default=""),
     # By the database's clock; null while nobody works on the job.
     sa.Column("lease_until", _TIME),

@@ -9,9 +9,11 @@ from typing import Final
 
 from argosy.kit.errors import ApiError
 from argosy.trainer.domain import texts
+from argosy.trainer.domain.cost import needs
 from argosy.trainer.domain.job import Job, JobError, Lease
 from argosy.trainer.domain.states import State
 from argosy.trainer.patience import insist
+from argosy.trainer.pricing import Pricing
 from argosy.trainer.store import history, jobs, leases
 from argosy.trainer.store.transactions import Connection, Transactions
 from argosy.trainer.usecases.journal import Journal
@@ -23,10 +25,13 @@ WAITING: Final = (State.VALIDATING_FILES, State.QUEUED)
 class ValidateJob:
     """Looks once more at what the job needs, plans it and queues it."""
 
-    def __init__(self, transactions: Transactions, journal: Journal, planner: Planner) -> None:
+    def __init__(
+        self, transactions: Transactions, journal: Journal, planner: Planner, pricing: Pricing
+    ) -> None:
         self._transactions = transactions
         self._journal = journal
         self._planner = planner
+        self._pricing = pricing
 
     async def __call__(self, job: Job, lease: Lease) -> None:
         """Queue the leased job, or fail it; wait while the registry is away.
@@ -49,6 +54,8 @@ class ValidateJob:
         except ApiError as refusal:
             await self._fail(lease, _error(refusal))
             return
+        cost = needs(planned.plan, planned.facts.lengths, planned.limits)
+        estimate = await self._pricing.tried(job.base, cost, job.asked.schedule)
         async with self._transactions.begin() as connection:
             held = await leases.lock(connection, lease, [State.VALIDATING_FILES])
             if held is None:
@@ -59,6 +66,7 @@ class ValidateJob:
                 State.QUEUED,
                 texts.queued(),
                 plan=planned.plan,
+                estimate=estimate,
                 total_steps=planned.plan.max_steps,
             )
         self._journal.committed()
