@@ -44,7 +44,11 @@ class Completion:
         self.cached = cached
         self.sent = 0
         # Whether a stream says what it used, and whether this answer has said so.
-        self.tells = bool((request.get("stream_options") or {}).get("include_usage"))
+        options = request.get("stream_options") or {}
+        self.tells = bool(options.get("include_usage"))
+        # Whether each event says what its answer has come to, as vLLM does.
+        self.counts = self.tells and bool(options.get("continuous_usage_stats"))
+        self._written: dict[int, int] = {}
         self.told = False
         self._choices = range(request.get("n") or 1)
         self._head = {
@@ -110,7 +114,12 @@ class Completion:
             choice["delta"]["content"] = text
         else:
             choice["text"] = text
-        return self._dump({"choices": [choice]})
+        if not self.counts:
+            return self._dump({"choices": [choice]})
+        written = self._written[index] = self._written.get(index, 0) + (not role)
+        read = self._usage["prompt_tokens"]
+        counted = {"prompt_tokens": read, "total_tokens": read + written}
+        return self._dump({"choices": [choice], "usage": counted | {"completion_tokens": written}})
 
     def _dump(self, rest: dict[str, Any]) -> str:
         kind = "chat.completion.chunk" if self._chat else "text_completion"

@@ -131,3 +131,15 @@ def test_a_code_of_its_own_wins_over_the_tables() -> None:
     assert told["error"]["code"] == "mine"
     told = json.loads(render(errors.Unauthenticated("why")).body)
     assert told["error"]["code"] == "invalid_api_key"
+
+
+def test_vllm_is_asked_to_count_as_it_goes_and_others_are_not() -> None:
+    text = b'{"model":"m","messages":"\\"stream_options\\":{\\"include_usage\\":true}",'
+    asked = text + b'"stream_options":{"include_usage":true},"cache_salt":"s"}'
+    counts = text + (
+        b'"stream_options":{"include_usage":true,"continuous_usage_stats":true},"cache_salt":"s"}'
+    )
+    path = "/v1/chat/completions"
+    assert VLLM().call(path, asked, stream=True).body == counts
+    assert VLLM().call(path, text[:-1] + b"}", stream=False).body == text[:-1] + b"}"
+    assert by_name("openai").call(path, asked, stream=True).body == asked

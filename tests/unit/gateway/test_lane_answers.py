@@ -56,7 +56,8 @@ async def test_the_engines_bytes_pass_unchanged_but_for_the_usage_event(
     assert _timeless(through.content) == _timeless(whole)
     assert _timeless(hidden.content) == _timeless(without)
     assert through.headers["content-type"].startswith("text/event-stream")
-    assert (await engine.stats())["bodies"][-1]["stream_options"] == {"include_usage": True}
+    told = {"include_usage": True, "continuous_usage_stats": True}
+    assert (await engine.stats())["bodies"][-1]["stream_options"] == told
 
 
 def _timeless(body: bytes) -> list[Any]:

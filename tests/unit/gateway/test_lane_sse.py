@@ -72,6 +72,7 @@ def test_usage_with_choices_is_seen_and_passes() -> None:
     chunk = TEXT[:-3] + b',"usage":{"prompt_tokens":1,"completion_tokens":9}}\n\n'
     scanner = StreamScanner(hide_usage=True)
     assert scanner.feed(chunk) == chunk
+    scanner.feed(DONE)
     assert scanner.usage is not None
     assert scanner.usage.completion_tokens == 9
 
@@ -84,3 +85,57 @@ def test_an_event_without_end_is_given_up() -> None:
         if scanner.malformed:
             return
     raise AssertionError("it grew without bound")
+
+
+def counted(event: bytes, read: int, written: int) -> bytes:
+    """Return the event with the count so far, as vLLM adds it."""
+    usage = b',"usage":{"prompt_tokens":%d,"total_tokens":%d,"completion_tokens":%d}}' % (
+        read,
+        read + written,
+        written,
+    )
+    head, brace, end = event.rpartition(b"}")
+    assert brace
+    return head + usage + end
+
+
+PLAIN = [ROLE, TOKEN, THINKS, TEXT]
+COUNTED = [counted(event, 9, number) for number, event in enumerate(PLAIN)]
+
+
+@given(st.lists(st.integers(0, sum(map(len, COUNTED))), max_size=40).map(sorted))
+def test_the_count_so_far_is_noted_and_hidden(cuts: list[int]) -> None:
+    whole = b"".join(COUNTED)
+    bounds = [0, *cuts, len(whole)]
+    scanner = StreamScanner(hide_usage=True, hide_counts=True)
+    passed = b"".join(scanner.feed(whole[a:b]) for a, b in pairwise(bounds) if a < b)
+    assert passed == b"".join(PLAIN)
+    assert scanner.running is not None
+    assert (scanner.running.prompt_tokens, scanner.running.completion_tokens) == (9, 3)
+    assert scanner.usage is None, "nobody has said that this is all"
+    shown = StreamScanner(hide_usage=False)
+    assert shown.feed(whole) == whole
+
+
+def test_a_count_with_details_is_hidden_too() -> None:
+    scanner = StreamScanner(hide_usage=True, hide_counts=True)
+    event = counted(TEXT, 3, 2).replace(
+        b"}}\n\n", b',"completion_tokens_details":{"reasoning_tokens":1}}}\n\n'
+    )
+    assert scanner.feed(event) == TEXT
+    assert scanner.running is not None
+    assert scanner.running.completion_tokens == 2
+
+
+def test_the_last_count_stands_for_all_where_no_usage_event_comes() -> None:
+    scanner = StreamScanner(hide_usage=True, hide_counts=True)
+    scanner.feed(counted(TEXT, 7, 1))
+    scanner.feed(counted(TEXT, 7, 4))
+    scanner.feed(DONE)
+    assert scanner.usage is not None
+    assert (scanner.usage.prompt_tokens, scanner.usage.completion_tokens) == (7, 4)
+    plain = b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":9}}\n\n'
+    scanner = StreamScanner(hide_usage=False, hide_counts=True)
+    assert scanner.feed(plain) == plain, "the usage event is not a chunk's count"
+    assert scanner.usage is not None
+    assert scanner.usage.completion_tokens == 9

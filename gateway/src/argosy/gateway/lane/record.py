@@ -13,7 +13,7 @@ from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.limits import Reservation
 from argosy.gateway.errors import Outcome
 from argosy.gateway.lane import timeline
-from argosy.gateway.lane.answer.sse import TokenUsage
+from argosy.gateway.lane.answer.sse import StreamScanner, TokenUsage
 from argosy.gateway.lane.request.completion import CompletionRequest, Operation
 from argosy.gateway.lane.rooms import Rooms
 from argosy.gateway.metering.usage import Usage
@@ -46,7 +46,7 @@ class Course:
 
     __slots__ = (
         "admitted", "admitted_at", "asked_at", "begun", "caller", "chunks", "first_token_at",
-        "model", "operation", "request", "request_id", "reservation", "routed", "started",
+        "model", "operation", "request", "request_id", "reservation", "routed", "scanner", "started",
         "traceparent", "usage",
     )  # fmt: skip
 
@@ -66,6 +66,8 @@ class Course:
         # A route decided which model is asked.
         self.routed = False
         self.usage: TokenUsage | None = None
+        # Knows the engine's count of what the client got so far, where the engine tells it.
+        self.scanner: StreamScanner | None = None
         self.chunks = 0
         self.started = False
         self.first_token_at: float | None = None
@@ -98,7 +100,10 @@ def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> Non
 
 
 def _usage(course: Course, ended: Outcome, seconds: float, first: float) -> Usage | None:
-    """Return what to bill: the engine's count, or what was delivered if it did not tell.
+    """Return what to bill: the engine's count, or what was delivered if it did not tell all.
+
+    What was delivered is counted by the engine where it tells that with its chunks. It may have
+    been ahead, so that is an estimate too.
 
     A request that got nothing costs nothing; None if it never came to a model.
     """
@@ -108,6 +113,10 @@ def _usage(course: Course, ended: Outcome, seconds: float, first: float) -> Usag
     told, chunks = course.usage, course.chunks
     if told is not None:
         read, written, cached = told.prompt_tokens, told.completion_tokens, told.cached_tokens
+    elif chunks and course.scanner is not None and (running := course.scanner.running):
+        read, cached, written = running.prompt_tokens, running.cached_tokens, chunks
+        if request.answers == 1:
+            written = max(written, running.completion_tokens)
     else:
         read, written, cached = request.estimated_input_tokens if chunks else 0, chunks, 0
     return Usage(

@@ -107,6 +107,10 @@ class Dialect(Protocol):
     def salts_cache(self) -> bool:
         """Whether its prefix cache keeps apart prompts with different `cache_salt`."""
 
+    @property
+    def tells_counts(self) -> bool:
+        """Whether `call` has a stream's chunks tell what their answer has come to so far."""
+
     def gauges(self, body: bytes) -> Gauges:
         """Read the answer to `metrics`."""
 

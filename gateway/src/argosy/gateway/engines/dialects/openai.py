@@ -42,6 +42,7 @@ class OpenAI:
     adapters = None
     card = None
     salts_cache = False
+    tells_counts = False
 
     def gauges(self, body: bytes) -> Gauges:
         return Gauges()

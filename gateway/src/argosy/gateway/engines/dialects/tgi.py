@@ -36,6 +36,7 @@ class TGI:
     card = Call("GET", "/info")
     adapters = None
     salts_cache = False
+    tells_counts = False
 
     def gauges(self, body: bytes) -> Gauges:
         found = {name: float(value) for name, value in _GAUGE.findall(body)}

@@ -27,6 +27,11 @@ _GAUGE: Final = re.compile(
 _LORA_INFO: Final = re.compile(
     rb"^vllm:lora_requests_info\{([^}\n]*)\} ([0-9.eE+-]+)\s*$", re.MULTILINE
 )
+# What the lane asks of every engine, and what it asks of this one. A client's own text cannot hold
+# it: quotes are escaped there.
+_TELLS: Final = b'"stream_options":{"include_usage":true}'
+_COUNTS: Final = b'"stream_options":{"include_usage":true,"continuous_usage_stats":true}'
+
 _LABEL: Final = re.compile(rb'(\w+)="([^"]*)"')
 
 
@@ -65,6 +70,7 @@ class VLLM:
     metrics = Call("GET", "/metrics")
     card = Call("GET", "/v1/models")
     salts_cache = True
+    tells_counts = True
 
     def __init__(self) -> None:
         self.adapters = VLLMAdapters()
@@ -95,6 +101,11 @@ class VLLM:
         return Card(names, frozenset(names), max(lengths, default=0))
 
     def call(self, path: str, body: bytes, *, stream: bool) -> Call:
+        if stream:
+            # Asked to count as it goes, it tells what an answer that breaks off has come to.
+            head, found, tail = body.rpartition(_TELLS)
+            if found:
+                body = head + _COUNTS + tail
         return Call("POST", path, body)
 
     def translator(

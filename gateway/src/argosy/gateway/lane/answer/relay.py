@@ -69,7 +69,8 @@ async def relay_stream(
 
     Raises an ApiError if it does not end as it should.
     """
-    scanner = StreamScanner(hide_usage=not request.wants_usage)
+    counts = answer.replica.dialect.tells_counts and not request.wants_counts
+    scanner = StreamScanner(hide_usage=not request.wants_usage, hide_counts=counts)
     stream = _Stream(inbound, headers, scanner, course, clock)
     if answer.engine_name != request.model:
         stream.renamed = Renamed(answer.engine_name, request.model)
@@ -106,6 +107,7 @@ class _Stream:
         self._headers = headers
         self._scanner = scanner
         self._course = course
+        course.scanner = scanner
         self._clock = clock
 
     def feed(self, data: bytes) -> None:

@@ -1,12 +1,14 @@
 """Looks into an engine's event stream as it passes: whole events only, bytes unchanged.
 
-Knows server-sent events and the few fields of a completion chunk that metering needs. Takes out one
-thing: the usage event, where the client did not ask for it. Nearly every read holds one whole event
-of one line: that case is told by two searches, and only its JSON is read.
+Knows server-sent events and the few fields of a completion chunk that metering needs. Takes out two
+things where the client did not ask for them: the usage event, and the count so far that some
+engines tell with each chunk. Nearly every read holds one whole event of one line: that case is told
+by two searches, and only its JSON is read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Final
 
@@ -71,6 +73,12 @@ class _Chunk(msgspec.Struct):
 
 _decoder: Final = msgspec.json.Decoder(_Chunk)
 
+# How vLLM ends a chunk that tells its count: right after its choices, of which there are some.
+# Quotes within a string would be escaped.
+_COUNT: Final = b'}],"usage":{'
+_KEPT: Final = 2
+_count_decoder: Final = msgspec.json.Decoder(TokenUsage)
+
 
 class StreamScanner:
     """One stream. After each `feed` the attributes tell what has passed so far.
@@ -78,14 +86,18 @@ class StreamScanner:
     `chunks` counts the pieces of text, which is a token each in vLLM unless it is under load.
     """
 
-    def __init__(self, *, hide_usage: bool) -> None:
+    def __init__(self, *, hide_usage: bool, hide_counts: bool = False) -> None:
+        """`hide_usage` is of the event at the end, `hide_counts` of what chunks tell before it."""
         self._hide_usage = hide_usage
+        self._hide_counts = hide_counts
         self._carry = b""
         # Nothing passes any more: it is `finished`, or `error` or `malformed` tells why not.
         self.stopped = False
         self.finished = False
         self.chunks = 0
         self.usage: TokenUsage | None = None
+        # The last count that came with a chunk, not read: it is of interest once, if at all.
+        self._count: bytes | TokenUsage | None = None
         # What the engine's own error event says; nothing passes after it.
         self.error: str | None = None
         # Why the stream is no completion stream; nothing passes after that either.
@@ -104,6 +116,8 @@ class StreamScanner:
             or data.find(b"\n") != len(data) - 2
         ):
             return self._feed_any(data)
+        if self._hide_counts:
+            data = self._take_count(data)
         return data if self._judge(data[6:-2]) else b""
 
     def _feed_any(self, data: bytes) -> bytes:
@@ -113,13 +127,18 @@ class StreamScanner:
         out: list[bytes] = []
         start = kept = 0
         for match in _END.finditer(data, unseen):
-            event = data[start : match.start()]
+            whole = event = data[start : match.start()]
+            if self._hide_counts:
+                event = self._take_count(whole)
             passes = self._look(event)
             if self.error is not None or self.malformed is not None:
                 return b"".join([*out, data[kept:start]])
             if not passes:
                 out.append(data[kept:start])
                 kept = match.end()
+            elif event is not whole:
+                out += (data[kept:start], event)
+                kept = match.start()
             start = match.end()
         self._carry = data[start:]
         if len(self._carry) > _LARGEST_EVENT:
@@ -135,6 +154,8 @@ class StreamScanner:
             return True
         if payload == b"[DONE]":
             self.stopped = self.finished = True
+            # Some engines tell it with the last piece of text, and not once more.
+            self.usage = self.usage or self.running
             return True
         return self._judge(payload)
 
@@ -151,14 +172,46 @@ class StreamScanner:
             self.error = found.message if isinstance(found, EngineMessage) else found
             self.stopped = True
             return False
-        if chunk.usage is not None:
-            self.usage = chunk.usage
-        if not chunk.choices:
-            return chunk.usage is None or not self._hide_usage
-        for choice in chunk.choices:
+        usage, choices = chunk.usage, chunk.choices
+        if not choices:
+            if usage is not None:
+                self.usage = usage
+            return usage is None or not self._hide_usage
+        for choice in choices:
             if choice.has_token:
                 self.chunks += 1
+        if usage is not None:
+            self._count = usage
         return True
+
+    @property
+    def running(self) -> TokenUsage | None:
+        """The engine's count of what has passed so far, where it tells it with its chunks.
+
+        Of several answers it is that of one.
+        """
+        count = self._count
+        if isinstance(count, bytes):
+            with contextlib.suppress(msgspec.DecodeError):
+                return _count_decoder.decode(count)
+            return None
+        return count
+
+    def _take_count(self, event: bytes) -> bytes:
+        """Return an event without the count that its chunk tells, and keep that."""
+        at = event.rfind(_COUNT)
+        if at < 0:
+            return event
+        begin = at + len(_COUNT) - 1
+        end = event.find(b"}", begin) + 1
+        if event.find(b"{", begin + 1, end) >= 0:
+            # The count may have details.
+            while end and event.count(b"{", begin, end) > event.count(b"}", begin, end):
+                end = event.find(b"}", end) + 1
+        if not end:
+            return event
+        self._count = event[begin:end]
+        return event[: at + _KEPT] + event[end:]
 
 
 def _payload(event: bytes) -> bytes | None:

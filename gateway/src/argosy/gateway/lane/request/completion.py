@@ -115,6 +115,11 @@ class CompletionRequest(Struct):
     sticky: str | None = None
 
     @property
+    def wants_counts(self) -> bool:
+        """Whether the client itself asked for the count so far in each chunk of a stream."""
+        return b"continuous_usage_stats" in bytes(self.fields.get("stream_options", b""))
+
+    @property
     def path(self) -> str:
         """The engine's path, which is the client's."""
         return PATHS[self.operation]
