@@ -44,6 +44,7 @@ class Transformers:
     # It has no model of its own that could be asked without a load.
     card = None
     salts_cache = False
+    tells_counts = False
 
     def __init__(self) -> None:
         self.adapters = _Loading()
