@@ -65,5 +65,6 @@ def test_fa06_clients_disconnect(serving: ServingFleet) -> None:
             continue
         # What was billed was generated; an engine is ahead by what it made until the abort came.
         abort = aborts[request_id]
-        ahead = 2 + (abort["at"] - left[request_id]) / TOKEN_SECONDS
+        # On a busy machine the client may note late that it has left.
+        ahead = 2 + max(0.0, abort["at"] - left[request_id]) / TOKEN_SECONDS
         assert 0 <= abort["tokens"] - int(tokens) <= ahead, abort
