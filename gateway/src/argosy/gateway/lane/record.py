@@ -46,8 +46,8 @@ class Course:
 
     __slots__ = (
         "admitted", "admitted_at", "asked_at", "begun", "caller", "chunks", "first_token_at",
-        "model", "operation", "request", "request_id", "reservation", "routed", "scanner", "started",
-        "traceparent", "usage",
+        "model", "operation", "request", "request_id", "reservation", "routed", "scanner",
+        "started", "traceparent", "usage",
     )  # fmt: skip
 
     def __init__(self, operation: Operation, request_id: str, begun: float) -> None:
