@@ -235,3 +235,34 @@ def test_a_file_tells_what_kind_of_records_it_holds(fleet: ApiFleet) -> None:
     )
     assert made.to_dict()["argosy"] == {"kind": "prompts", "rows": 1}
     sdk.files.delete(made.id)
+
+
+def test_c17_c36_presets_are_listed_read_only_and_mixed(desk: DatasetDesk) -> None:
+    found = {d["id"]: d for d in desk.get("/datasets", source="preset", limit=100)["data"]}
+    assert {d["metadata"]["purpose"] for d in found.values()} >= {"training", "evaluation"}
+    for name in ("role_play", "sentiment", "labour_contracts"):
+        preset = found[f"dset_preset_{name}"]
+        version = preset["latest_version"]
+        assert version["status"] == "published"
+        content = desk.content(preset, version["id"])
+        assert len(content) == version["record_count"]
+        assert len(desk.records(preset, version["id"], limit=3)) == 3
+        source = {"file_id": desk.upload(jsonl([turns(("Q", "A"))]))}
+        for change in (
+            lambda p=preset: desk.post(f"/datasets/{p['id']}", {"name": "mine"}),
+            lambda p=preset: desk.delete(f"/datasets/{p['id']}"),
+            lambda p=preset: desk.post(f"/datasets/{p['id']}/versions"),
+            lambda p=preset, s=source: desk.post(
+                "/datasets/tasks", {"type": "import", "dataset_id": p["id"], "source": s}
+            ),
+        ):
+            with pytest.raises(openai.PermissionDeniedError) as caught:
+                change()
+            assert caught.value.code == "dataset_read_only"
+    own = desk.create()
+    drawn = found["dset_preset_sentiment"]["latest_version"]
+    source = {"version_id": drawn["id"], "sampling_rate": 0.5}
+    task = desk.task(own, "mix", sources=[source])
+    assert task["status"] == "succeeded", task
+    made = desk.version(own, task["version_id"])
+    assert made["record_count"] == drawn["record_count"] // 2
