@@ -70,9 +70,9 @@ def metrics() -> list[Metric]:
 
 def _metric(call: ast.Call) -> Metric | None:
     kind = _COLLECTORS.get(call.func.id) if isinstance(call.func, ast.Name) else None
-    # Others share these names, and take no two strings.
-    texts = [a.value for a in call.args[:2] if isinstance(a, ast.Constant)]
-    if kind is None or len(texts) < 2 or not all(isinstance(text, str) for text in texts):
+    first = call.args[0] if call.args else None
+    # collections.Counter shares its name, and takes no string of ours.
+    if kind is None or not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
         return None
     given = dict(zip(("name", "help", "labels"), call.args, strict=False))
     for keyword in call.keywords:

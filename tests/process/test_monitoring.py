@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -143,6 +144,32 @@ def test_every_rule_is_evaluated_and_every_recording_has_data(
         return True
 
     wait_until(evaluated, 60, "every rule's health", pause=1)
+
+
+def test_top_shows_the_same_fleet_by_its_home_and_by_addresses(
+    watched: tuple[Cluster, Prometheus],
+) -> None:
+    cluster, _ = watched
+    top = [sys.executable, "-m", "argosy.cli", "top", "--interval", "1"]
+    shown = json.loads(_run(*top, "--json", "--home", str(cluster.home.root)))
+    assert {process["name"] for process in shown["processes"]} == {
+        "registry", "trainer", "embedder", "engine", "gateway",
+    }  # fmt: skip
+    assert all(process["up"] for process in shown["processes"])
+    assert shown["traffic"]["requests"] > 0
+    assert shown["traffic"]["first_token"]["p50"] > 0
+    assert shown["cost"]["today"] > 0
+    assert [pool["name"] for pool in shown["pools"]] == ["main"]
+    assert shown["jobs"]["succeeded"] == 1
+    drawn = _run(*top, "--once", "--url", cluster.metrics_url("gateway"))
+    assert "1 of 1 up" in drawn
+    assert "first token" in drawn
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_fleet_that_is_well_raises_no_alarm(watched: tuple[Cluster, Prometheus]) -> None:

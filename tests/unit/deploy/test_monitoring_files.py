@@ -12,6 +12,7 @@ from typing import Any, Final
 import kubernetes_validate
 import pytest
 import yaml
+from argosy.registry.intake.catalog_file import read_catalog_file
 
 from dashboards import __main__ as command
 from dashboards import boards
@@ -135,13 +136,45 @@ def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
     assert found == [{"role": "pod", "namespaces": {"names": ["argosy"]}}]
     shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-    promtool = shutil.which("promtool")
-    assert promtool, "promtool is missing: `make setup` with tests installs Debian's prometheus"
     done = subprocess.run(
-        [promtool, "check", "config", str(tmp_path / "prometheus.yml")],
+        [promtool(), "check", "config", str(tmp_path / "prometheus.yml")],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_guides_files_are_right(tmp_path: Path) -> None:
+    guide = (k8s.ROOT / "docs" / "monitoring.md").read_text()
+    blocks = re.findall(r"```(\w+)\n(.*?)```", guide, re.DOTALL)
+    (config,) = [text for language, text in blocks if language == "yaml"]
+    (tmp_path / "prometheus.yml").write_text(config)
+    # Paths in it are the repository's.
+    (tmp_path / "deploy").symlink_to(k8s.ROOT / "deploy")
+    (tmp_path / ".argosy").mkdir()
+    (tmp_path / ".argosy" / "prometheus-targets.json").write_text("[]")
+    done = subprocess.run(
+        [promtool(), "check", "config", "prometheus.yml"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 rule files found" in done.stdout
+    (prices,) = [text for language, text in blocks if language == "toml"]
+    # The pool is the catalogue's own.
+    pool = '\n[[pool]]\nname = "main"\nengine = "vllm"\nreplicas = ["http://127.0.0.1:1"]\n'
+    (tmp_path / "catalog.toml").write_text(prices + pool)
+    assert len(read_catalog_file(tmp_path / "catalog.toml").price) == 2
+    for language, text in blocks:
+        if language == "sh":
+            for path in re.findall(r"deploy/[\w./*-]+", text):
+                assert list(k8s.ROOT.glob(path)), path
+            for option in re.findall(r"^argosy top.*?(--[a-z]+)", text, re.MULTILINE):
+                assert option in {"--once", "--json", "--url"}, option
+
+
+def promtool() -> str:
+    found = shutil.which("promtool")
+    assert found, "promtool is missing: `make setup` with tests installs Debian's prometheus"
+    return found
 
 
 def test_prometheus_may_scrape_what_it_looks_for() -> None:
