@@ -31,6 +31,8 @@ CONVERSATION = [
     {"role": "assistant", "content": "To the islands."},
 ]
 KEY = "engine-secret"
+# For a few of the miniatures, not for all.
+MEMORY_BYTES = 700_000
 # By name, the class that the catalogue knows it by.
 ARCHITECTURES = {
     "llama": "LlamaForCausalLM",
@@ -119,6 +121,7 @@ def engine(python: str, folder: Path) -> Iterator[Engine]:
             "ARGOSY_ENGINE_KEY": KEY,
             "ARGOSY_ENGINE_BATCH": "4",
             "ARGOSY_ENGINE_QUEUE": "8",
+            "ARGOSY_ENGINE_MEMORY_BYTES": str(MEMORY_BYTES),
             # Miniatures have nothing to share among threads.
             "ARGOSY_ENGINE_THREADS": "1",
         },
@@ -226,6 +229,15 @@ def test_d42_a_reward_model_gives_one_scalar(loaded: Engine) -> None:
             assert "/v1/rewards" in refused.json()["error"]["message"]
         body = {"model": "llama", "messages": CONVERSATION}
         assert http.post("/v1/rewards", json=body).status_code == 400
+
+
+def test_what_is_idle_goes_when_memory_is_needed_and_comes_back(loaded: Engine) -> None:
+    sizes = [(loaded.folder / n / "model.safetensors").stat().st_size for n in ARCHITECTURES]
+    assert max(sizes) < MEMORY_BYTES < sum(sizes)
+    for name in [*ARCHITECTURES, "llama"]:
+        answer = say(loaded.sdk, name)
+        assert answer.choices[0].text == loaded.expected["says"][name]["text"]
+        assert loaded.metric("argosy_engine_loaded_bytes") <= MEMORY_BYTES
 
 
 def test_a_stream_is_the_same_answer_in_pieces(loaded: Engine) -> None:

@@ -163,3 +163,23 @@ def test_the_fleet_sails(fleet: Fleet) -> None:
     assert caught.value.code == "model_not_found"
     assert _say(client, BASE) == base_says
     assert CANARY not in fleet.logs()
+
+
+def test_what_vllm_cannot_load_answers_too(fleet: Fleet) -> None:
+    client = fleet.client()
+    content = make_task(seed=4, training=12).training_jsonl()
+    file = client.files.create(file=("charts.jsonl", io.BytesIO(content)), purpose="fine-tune")
+    job = client.fine_tuning.jobs.create(
+        model=BASE,
+        training_file=file.id,
+        seed=1,
+        extra_body={"argosy": {"scale": "prompt_tuning", "virtual_tokens": 8, "max_steps": 2,
+                               "batch_size": 2}},
+    )  # fmt: skip
+    ended = wait_until(
+        lambda: (j := client.fine_tuning.jobs.retrieve(job.id)).finished_at and j, 400, "the job"
+    )
+    assert ended.status == "succeeded", ended.error
+    assert ended.fine_tuned_model is not None
+    _say(client, ended.fine_tuned_model)
+    assert "Paris" in _say(client, BASE)

@@ -55,7 +55,7 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """What the database knows of a publish: `weights` is the folder that training started on."""
+    """What the database knows of a publish: `weights` is the base's folder."""
 
     organization: str
     weights: str = ""
@@ -132,7 +132,7 @@ class PublishAdapter:
             projects = await catalog.projects(connection, [publish.project_id])
             bases = await catalog.base_models(connection, [publish.base])
             earlier = await adapters.find(connection, publish.id)
-            parents = await adapters.alive(connection, [publish.parent]) if publish.parent else []
+            parent = await adapters.find(connection, publish.parent) if publish.parent else None
         if not projects:
             raise InvalidRequest("The project does not exist.", param="model.project_id")
         organization = projects[0].organization_slug
@@ -150,18 +150,19 @@ class PublishAdapter:
             raise InvalidRequest(
                 "model.base is not a base model of the catalogue.", param="model.base"
             )
-        runs_on, weights = "", bases[0].weights_path
-        if publish.parent:
-            parent = _parent(publish, parents)
-            runs_on = parent.id if parent.whole else parent.runs_on
-            if runs_on:
-                weights = await self._folder(runs_on)
-        return _Origin(organization, weights, runs_on)
+        runs_on = _runs_on(publish, parent) if publish.parent else ""
+        if runs_on and publish.artifact is not Artifact.FULL:
+            await self._check_there(runs_on)
+        return _Origin(organization, bases[0].weights_path, runs_on)
 
-    async def _folder(self, model_id: str) -> str:
+    async def _check_there(self, model_id: str) -> None:
         async with self._database.begin() as connection:
-            found = await adapters.find(connection, model_id)
-        return self._store.path(found.adapter.folder) if found else ""
+            found = await adapters.alive(connection, [model_id])
+        if not found:
+            raise InvalidRequest(
+                f"The model '{model_id}', whose weights this one runs on, was deleted.",
+                param="model.parent",
+            )
 
     async def _record(self, adapter: Adapter) -> tuple[ServedAdapter, str]:
         # As with files: once the folder is shown, only `collect` may remove it, unless this
@@ -192,13 +193,16 @@ def _same(earlier: ServedAdapter, publish: Publish) -> ServedAdapter:
     return earlier
 
 
-def _parent(publish: Publish, found: list[ServedAdapter]) -> Adapter:
-    """Return the version that training started from, which must be the project's own."""
-    if not found or found[0].adapter.project_id != publish.project_id:
+def _runs_on(publish: Publish, parent: ServedAdapter | None) -> str:
+    """Return the whole model among those that training went on from; empty for the base's weights.
+
+    A parent that was deleted while training went on is a parent still.
+    """
+    if parent is None or parent.adapter.project_id != publish.project_id:
         raise InvalidRequest("model.parent does not exist.", param="model.parent")
-    if found[0].adapter.base != publish.base:
+    if parent.adapter.base != publish.base:
         raise InvalidRequest("model.parent has another base model.", param="model.parent")
-    return found[0].adapter
+    return parent.adapter.id if parent.adapter.whole else parent.adapter.runs_on
 
 
 async def _receive(judge: Judge, parts: AsyncIterator[str | bytes], upload: AdapterUpload) -> None:
@@ -240,5 +244,5 @@ def _adapter(
         virtual_tokens=judged.virtual_tokens,
         bytes=sealed.bytes,
         parent=publish.parent,
-        runs_on=origin.runs_on,
+        runs_on="" if judged.whole else origin.runs_on,
     )
