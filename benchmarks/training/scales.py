@@ -2,8 +2,8 @@
 
 `python -m benchmarks.training.scales [--steps N]`; prints a table in Markdown. The set teaches a
 closing word; the score is the share of held-out requests whose answer closes with it. Sizes are of
-the files that are stored, times those of the trainer's child from its start to its end, on this
-machine's processors.
+the weights that are stored; times are of the trainer's child from its start to its end, by the
+clock and by all processors together (a busy machine changes only the former).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import statistics
 import tempfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,13 +37,14 @@ class Result:
     scale: str
     bytes: int
     seconds: float
+    cpu: float
     step_seconds: float
     loss: float
     score: float
 
     def row(self) -> str:
         return (
-            f"| {self.scale} | {self.bytes / 1e6:,.3f} | {self.seconds:.0f} "
+            f"| {self.scale} | {self.bytes / 1e6:,.3f} | {self.seconds:.0f} | {self.cpu:.0f} "
             f"| {self.step_seconds:.2f} | {self.loss:.2f} | {self.score:.0%} |"
         )
 
@@ -65,8 +67,9 @@ def measure(scale: str, folder: Path, requests: Requests, steps: int) -> Result:
     return Result(
         scale,
         size(checkpoint),
-        trained.seconds,
-        step_seconds(trained, steps),
+        trained.lines[-1].seconds,
+        trained.lines[-1].cpu,
+        step_seconds(trained),
         float(trained.named("step")[-1]["train_loss"]),
         statistics.fmean(closes(answer) for answer in answers),
     )
@@ -77,9 +80,10 @@ def size(checkpoint: Path) -> int:
     return sum(path.stat().st_size for path in checkpoint.glob("*.safetensors"))
 
 
-def step_seconds(trained: Trained, steps: int) -> float:
-    """Return the time of one step after the first, which compiles and fills caches."""
-    return (trained.seconds - trained.first_step) / max(1, steps - 1)
+def step_seconds(trained: Trained) -> float:
+    """Return the time of one step after the first, which fills caches."""
+    times = [line.seconds for line in trained.lines if line.event["event"] == "step"]
+    return statistics.fmean(b - a for a, b in pairwise(times))
 
 
 def closes(answer: dict[str, Any]) -> bool:
@@ -93,8 +97,8 @@ def main() -> None:
     requests = split(seed=1, training=48, held_out=16)
     base = statistics.fmean(closes(a) for a in greedy(None, requests.held_out, MAX_TOKENS))
     print(f"{steps} steps of 8 records; of the base's answers {base:.0%} close as taught.\n")
-    print("| scale | stored, MB | run, s | a step, s | last loss | score |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| scale | stored, MB | run, s | processor, s | a step, s | last loss | score |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for scale in SCALES:
             print(measure(scale, Path(folder) / scale, requests, steps).row(), flush=True)
