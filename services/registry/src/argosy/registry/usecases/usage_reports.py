@@ -34,9 +34,10 @@ class UsageReports:
         page = window(asked, int(self._clock.now().timestamp()))
         found: list[Used] = []
         async with self._database.begin() as connection:
-            # A bucket without groups has one result: all of them fit on a page.
+            # A bucket without groups has one result: all of them fit on a page, and a low limit
+            # would only have PostgreSQL sort what it can hash.
             for part in page.slices(_SLICE if group_by else len(page.buckets)):
-                room = PAGE_RESULTS + 1 - len(found)
+                room = PAGE_RESULTS + 1 - len(found) if group_by else MOST_RESULTS
                 found += await usage_reports.used(connection, kind, part, only, group_by, room)
                 if len(found) > PAGE_RESULTS:
                     break
