@@ -69,7 +69,7 @@ def runs(
         Planned("early-died", still | {"checkpoint_every_steps": 2}, die_at_step=3),
         Planned("early-resumed", still | {"resume_from": result("early-died", 2),
                                           "checkpoint_every_steps": 2}),
-        Planned("dropped", {"training_file": mixed}),
+        Planned("dropped", {"training_file": mixed, "validation_file": mixed}),
         Planned("sources", {"sources": [{"path": chats}, {"path": mixed, "rate": 0.25}]}),
         Planned("incremental", sft | adapter | {"max_steps": 1}),
         Planned("incremental-full", sft | adapter | {"max_steps": 1, "scale": "full"}),
@@ -122,10 +122,13 @@ def test_d21_a_checkpoint_tells_which_ones_are_to_be_kept(runs: dict[str, Run]) 
 
 
 def test_c32_records_that_are_too_long_are_dropped_and_named(runs: dict[str, Run]) -> None:
-    [dropped] = runs["dropped"].named("dropped")
-    assert dropped == {
-        "event": "dropped", "count": 2, "records": 12, "lines": [3, 6], "reason": "too_long",
+    told = {
+        "event": "dropped", "count": 2, "records": 12, "lines": [3, 6],
+        "reason": "longer than 256 tokens",
     }  # fmt: skip
+    assert runs["dropped"].named("dropped") == [
+        told | {"of": "training"}, told | {"of": "validation"},
+    ]  # fmt: skip
     learnt = {line for step in runs["dropped"].named("step") for line in step["records"]}
     assert learnt == set(range(1, 13)) - {3, 6}
 

@@ -53,9 +53,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Data:
+    """`limit` is the length in tokens above which records were left out."""
+
     training: Corpus[Any]
     validation: Corpus[Any] | None
     drawn: list[sources.Drawn]
+    limit: int
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Bench:
         """The files of the spec as corpora. `arrange` makes the records that are learnt from of
         those that were read."""
         tokenization = Tokenization(self.tokenizer)
+        limit = limit or self.spec.max_seq_length
 
         def corpus(drawn: Sequence[sources.Drawn], name: str) -> Corpus[Any]:
             return arrange(
@@ -98,7 +102,7 @@ class Bench:
                     sources.read(drawn),
                     read,
                     lambda form: tokenize(tokenization, form),
-                    limit=limit or self.spec.max_seq_length,
+                    limit=limit,
                     name=name,
                 )
             )
@@ -109,7 +113,7 @@ class Bench:
         if self.spec.validation_file:
             whole = sources.draw([Source(self.spec.validation_file)], self.spec.seed)
             validation = corpus(whole, "validation file")
-        return Data(training, validation, drawn)
+        return Data(training, validation, drawn, limit)
 
     def train(
         self, model: Any, data: Data, objective: Objective[Any], *, perplexing: bool = False
@@ -177,15 +181,16 @@ class Bench:
                 for each in data.drawn
             ],
         )
-        dropped = data.training.dropped
-        if dropped:
-            progress.emit(
-                "dropped",
-                count=len(dropped),
-                records=len(data.training) + len(dropped),
-                lines=dropped[:NAMED_LINES],
-                reason="too_long",
-            )
+        for of, corpus in (("training", data.training), ("validation", data.validation)):
+            if corpus is not None and corpus.dropped:
+                progress.emit(
+                    "dropped",
+                    of=of,
+                    count=len(corpus.dropped),
+                    records=len(corpus) + len(corpus.dropped),
+                    lines=corpus.dropped[:NAMED_LINES],
+                    reason=f"longer than {data.limit} tokens",
+                )
 
     def _arguments(self, aside: Path, total_steps: int) -> TrainingArguments:
         on_gpu = self.hardware.device.type == "cuda"
