@@ -117,6 +117,22 @@ def test_odd_names_stay_whole_in_the_catalogue(tmp_path: Path) -> None:
     assert loaded["model"][0]["weights_path"] == str(model)
 
 
+def test_g01_quantized_weights_are_served_without_adapters(tmp_path: Path) -> None:
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"quantization_config": {"quant_method": "x"}}')
+    made, usual = (
+        engine.resolve(
+            ml_environment=tmp_path, model=model, extra_flags=("--seed=1",), flavour="cpu"
+        )
+        for model in (str(folder), None)
+    )
+    assert "--enable-lora" in usual.flags
+    assert not [flag for flag in made.flags if "lora" in flag]
+    assert set(made.flags) <= set(usual.flags)
+    assert made.flags[-1] == "--seed=1"
+
+
 def test_ranks_that_the_engine_does_not_serve_are_not_trained(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, engine_flags=("--max-lora-rank=8",))
     members = {m.name: m for m in plan.members}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from argosy.api import records
 from argosy.registry.domain.architectures import ARCHITECTURES, known
-from argosy.registry.domain.artifacts import Artifact
+from argosy.registry.domain.artifacts import Artifact, BaseShape
 from argosy.registry.domain.models import Adapter, CatalogModel, ModelKind
 from argosy.registry.domain.serving import abilities, serving_pool
 
@@ -106,6 +106,15 @@ def test_what_is_unknown_is_served_on_the_operators_word_and_not_trained() -> No
     # Weights that the registry cannot read: an adapter can be checked by itself, all weights not.
     unread = abilities(base(""), BOTH)
     assert unread.scales == (records.LORA, records.PROMPT_TUNING)
+
+
+def test_g01_quantized_weights_take_no_adapters() -> None:
+    packed = BaseShape({"quantization_config": {"quant_method": "compressed-tensors"}}, {})
+    assert packed.quantization == "compressed-tensors"
+    assert BaseShape({"quantization_config": None}, {}).quantization == ""
+    able = abilities(replace(base(), quantization=packed.quantization), BOTH)
+    assert (able.unservable, able.scales) == ("", ())
+    assert "Tune the model that it was made from" in able.untrainable
 
 
 def test_the_operator_may_say_no_and_vectors_are_not_trained() -> None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from argosy.cli.errors import UsageError
 
@@ -90,8 +90,10 @@ def resolve(
 ) -> Engine:
     """Decide on the engine. `model`: a folder, a hub id, or None for the packaged model."""
     chosen = flavour or _installed_flavour(ml_environment) or detect_flavour()
-    flags = (*(_CPU_FLAGS if chosen == "cpu" else _CUDA_FLAGS), *extra_flags)
     weights, model_id, owner = _model(ml_environment, model)
+    usual = _CPU_FLAGS if chosen == "cpu" else _CUDA_FLAGS
+    # The engine ends at its start when quantized weights are to take adapters (measured: W8A8).
+    flags = (*(_without_lora(usual) if _quantized(weights) else usual), *extra_flags)
     return Engine(
         model_id=model_id,
         weights=weights,
@@ -101,6 +103,28 @@ def resolve(
         python=ml_environment / "bin" / "python",
         flags=flags,
     )
+
+
+def _quantized(weights: str) -> bool:
+    return bool(_config(weights).get("quantization_config"))
+
+
+def _without_lora(flags: Sequence[str]) -> tuple[str, ...]:
+    """Return the flags but for those that say how adapters are taken, each with its value."""
+    kept = [flag for flag in flags if flag not in _LORA]
+    for name in ("--max-loras", "--max-cpu-loras", "--max-lora-rank"):
+        at = kept.index(name)
+        del kept[at : at + 2]
+    return tuple(kept)
+
+
+def _config(weights: str) -> dict[str, Any]:
+    """Return the weights' configuration; empty if they are not in a folder here."""
+    try:
+        found = json.loads(Path(weights, "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _installed_flavour(ml_environment: Path) -> str | None:
@@ -157,9 +181,8 @@ def _context(weights: str, flags: Sequence[str]) -> int:
     if asked is not None:
         return asked
     try:
-        config = json.loads(Path(weights, "config.json").read_text("utf-8"))
-        return int(config["max_position_embeddings"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return int(_config(weights)["max_position_embeddings"])
+    except (ValueError, KeyError, TypeError):
         return _CONTEXT
 
 

@@ -29,3 +29,11 @@ class BaseShape:
         """The class that its weights belong to; empty if the configuration does not say."""
         named = self.config.get("architectures")
         return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""
+
+    @property
+    def quantization(self) -> str:
+        """How the weights are packed, as their maker calls it; empty for plain numbers."""
+        packed = self.config.get("quantization_config")
+        if not isinstance(packed, Mapping):
+            return ""
+        return str(packed.get("quant_method") or "unknown")

@@ -53,6 +53,8 @@ class CatalogModel:
     created_at: datetime
     # The class name in its config.json; empty where that cannot be read here.
     architecture: str = ""
+    # How its weights are packed, as their maker calls it; empty for plain numbers.
+    quantization: str = ""
 
 
 @dataclass(frozen=True, slots=True)

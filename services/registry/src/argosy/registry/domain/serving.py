@@ -91,6 +91,11 @@ def _unservable(architecture: str, found: Architecture | None, engine: str) -> s
 def _untrainable(model: CatalogModel, found: Architecture | None) -> str:
     if not model.trainable:
         return "The catalogue does not list it as trainable."
+    if model.quantization:
+        return (
+            f"Its weights are quantized ({model.quantization}): they cannot be trained, and the "
+            "engine fails with adapters on them. Tune the model that it was made from."
+        )
     if model.architecture and found is None:
         return (
             f"Nobody has seen tuned results of a {model.architecture} answer: it is not on the "

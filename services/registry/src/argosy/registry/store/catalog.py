@@ -79,6 +79,7 @@ def as_base_model(row: sa.Row[tuple[object, ...]]) -> CatalogModel:
         weights_path=row.weights_path,
         created_at=row.created_at,
         architecture=row.architecture,
+        quantization=row.quantization,
     )
 
 
@@ -141,6 +142,7 @@ async def put_base_model(connection: AsyncConnection, value: CatalogModel) -> No
         "pool": value.pool,
         "weights_path": value.weights_path,
         "architecture": value.architecture,
+        "quantization": value.quantization,
     }
     await connection.execute(
         insert(base_model)

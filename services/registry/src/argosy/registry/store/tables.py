@@ -117,6 +117,7 @@ base_model: Final = sa.Table(
     sa.Column("weights_path", sa.Text, nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
     sa.Column("architecture", sa.Text, nullable=False, server_default=""),
+    sa.Column("quantization", sa.Text, nullable=False, server_default=""),
 )
 
 adapter: Final = sa.Table(

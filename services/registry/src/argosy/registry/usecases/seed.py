@@ -29,6 +29,7 @@ from argosy.registry.intake.catalog_file import (
     DEFAULT_PROJECT,
     CatalogFile,
     KeyEntry,
+    ModelEntry,
     ProjectEntry,
 )
 from argosy.registry.store import accounts_keys, accounts_people, adapters, catalog, changes, routes
@@ -116,25 +117,23 @@ class Seed:
 
 
 def _models(file: CatalogFile, now: datetime) -> list[CatalogModel]:
-    return [
-        CatalogModel(
-            id=m.id,
-            kind=ModelKind(m.kind),
-            owned_by=m.owned_by,
-            context_length=m.context_length,
-            trainable=m.trainable,
-            pool=m.pool,
-            weights_path=m.weights_path,
-            created_at=now,
-            architecture=_architecture(m.weights_path),
-        )
-        for m in file.model
-    ]
+    return [_model(entry, now) for entry in file.model]
 
 
-def _architecture(weights_path: str) -> str:
-    config = read_config(weights_path)
-    return BaseShape(config, {}).architecture if config else ""
+def _model(entry: ModelEntry, now: datetime) -> CatalogModel:
+    shape = BaseShape(read_config(entry.weights_path) or {}, {})
+    return CatalogModel(
+        id=entry.id,
+        kind=ModelKind(entry.kind),
+        owned_by=entry.owned_by,
+        context_length=entry.context_length,
+        trainable=entry.trainable,
+        pool=entry.pool,
+        weights_path=entry.weights_path,
+        created_at=now,
+        architecture=shape.architecture,
+        quantization=shape.quantization,
+    )
 
 
 def _project(entry: ProjectEntry, organization: Organization, before: Project | None) -> Project:
