@@ -114,7 +114,7 @@ class Worker:
                 return 143
             say("step", step=step, **self._numbers(step), **self._more(step))
             due = step % spec["checkpoint_every_steps"] == 0 or step == total
-            stop = self._validate(step, total)
+            stop = self._validate(step)
             # A run that may stop early keeps the checkpoint of its best validation.
             best = spec["early_stop_patience"] and self._best[1] == step
             if due or stop or best:
@@ -127,12 +127,12 @@ class Worker:
         say("finished", step=total, path=str(self._run_dir / "checkpoints" / f"step-{total}"))
         return 0
 
-    def _validate(self, step: int, total: int) -> bool:
+    def _validate(self, step: int) -> bool:
         """Look at the validation file if it is due; tell whether the run stops early."""
         every = self._spec["validate_every_steps"]
         if not self._spec["validation_file"] or not every:
             return False
-        if step % every and step != total:
+        if step % every:
             return False
         losses = self._knobs["valid_losses"]
         told = validation_numbers(self._spec["seed"], step)

@@ -6,6 +6,7 @@ And a full disk, a segfault, a crowd of jobs under random kills: one end each, n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -82,7 +83,9 @@ async def upload(ships: Yard, kind: str) -> str:
         return (await files.upload(lines(kind))).id
 
 
-async def create(tuner: Tuner, ships: Yard, method: str, **parameters: Any) -> pb.Job:
+async def create(
+    tuner: Tuner, ships: Yard, method: str, key: str = "", **parameters: Any
+) -> pb.Job:
     tuning = {"method": method}
     if method == records.RLHF:
         tuning["grader_json"] = json.dumps(GRADER)
@@ -91,6 +94,8 @@ async def create(tuner: Tuner, ships: Yard, method: str, **parameters: Any) -> p
         await upload(ships, METHODS[method].learns_from[0]),
         model=BASE,
         seed=11,
+        idempotency_key=key,
+        fingerprint=key.encode(),
         parameters={"max_steps": STEPS, "checkpoint_every_steps": 4, **parameters},
         tuning={**tuning, "scale": scale},
     )
@@ -180,6 +185,46 @@ async def test_fa21_a_child_that_always_dies_fails_its_job_alone(
         strict.control()
         await tuner.succeeded((await create(tuner, ships, records.ORPO)).id)
         assert not strict.children()
+
+
+@pytest.fixture
+def frail(ships: Yard) -> Trainer:
+    """One that is started anew for each place of death."""
+    return ships.trainer()
+
+
+async def test_fa32_each_death_on_the_way_of_a_job_is_survived(ships: Yard, frail: Trainer) -> None:
+    """The n-th passage of each failpoint kills the supervisor; the job ends as if it had not."""
+    places = (
+        "trainer.create.inserted=exit",
+        "trainer.create.committed=exit",
+        "trainer.checkpoint.published=exit@1",
+        "trainer.finish.published=exit",
+    )
+    for number, (place, method) in enumerate(zip(places, ALONE[2:], strict=False)):
+        await asyncio.to_thread(frail.start, ARGOSY_FAILPOINTS=place)
+        async with Tuner(frail) as tuner:
+            await tuner.ready()
+            # The answer is lost where creation dies.
+            with contextlib.suppress(Unavailable):
+                await create(tuner, ships, method, f"fa32-{number}", max_steps=8)
+
+            async def dead() -> bool:
+                return not frail.alive()
+
+            await eventually(dead, place, log=frail.log)
+        await asyncio.to_thread(frail.kill)
+        await asyncio.to_thread(frail.start)
+        async with Tuner(frail) as tuner, ships.files() as files:
+            await tuner.ready()
+            made = await create(tuner, ships, method, f"fa32-{number}", max_steps=8)
+            job = await tuner.succeeded(made.id, 60)
+            assert sorted(await tuner.losses(job.id)) == list(range(1, 9)), place
+            assert [each.step for each in await tuner.checkpoints(job.id)] == [4, 8], place
+            assert (await files.model(job.fine_tuned_model)).job_id == job.id
+            assert len((await tuner.jobs(limit=100)).jobs) == number + 1, place
+        assert not frail.children()
+        await asyncio.to_thread(frail.stop)
 
 
 async def test_fa22_twenty_jobs_under_random_kills_and_cancels_end_once_each(

@@ -36,6 +36,10 @@ class Tuner:
     async def __aexit__(self, *_: object) -> None:
         await self._channel.close()
 
+    async def ready(self) -> None:
+        """Wait for the connection: that to a process killed before may still be backing off."""
+        await asyncio.wait_for(self._channel.channel_ready(), 20)
+
     async def create(
         self,
         training_file: str,

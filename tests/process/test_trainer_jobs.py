@@ -44,7 +44,7 @@ async def test_from_a_file_to_a_model(ships: Yard, trainer: Trainer) -> None:
                 "n_epochs": 2,
                 "batch_size": 4,
                 "checkpoint_every_steps": 4,
-                "validate_every_steps": 4,
+                "validate_every_steps": 2,
             },
         )
         assert made.status == pb.JOB_STATUS_VALIDATING_FILES
@@ -87,7 +87,7 @@ async def test_from_a_file_to_a_model(ships: Yard, trainer: Trainer) -> None:
         assert {int(row["step"]): float(row["train_loss"]) for row in table} == pytest.approx(
             losses
         )
-        assert [row["step"] for row in table if row["valid_loss"]] == ["4", "8", "10"]
+        assert [row["step"] for row in table if row["valid_loss"]] == ["2", "4", "6", "8", "10"]
         assert job.trained_tokens == sum(int(row["tokens"]) for row in table)
         result = await files.get(job.result_files[0])
         assert (result.purpose, result.filename) == ("fine-tune-results", "step_metrics.csv")

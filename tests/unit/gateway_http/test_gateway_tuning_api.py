@@ -107,6 +107,8 @@ async def test_parameters_are_auto_until_they_are_planned(fleet: Any) -> None:
         "base": raw["model"],
         "early_stop": None,
         "published_step": None,
+        "estimate": None,
+        "actual": None,
         "total_steps": 80,
         "completed_steps": 10,
     }
@@ -199,6 +201,43 @@ async def test_openais_methods_show_their_own_parameters(fleet: Any) -> None:
         raw = (await client.get(f"{JOBS}/ftjob-1")).json()
         FineTuningJob.model_validate(raw, strict=True)
         assert raw["method"]["reinforcement"]["grader"] == grader
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("VALIDATING_FILES", "Waiting"),
+        ("QUEUED", "Waiting"),
+        ("RUNNING", "Running"),
+        ("PAUSED", "Stopped"),
+        ("SUCCEEDED", "Done"),
+        ("FAILED", "Failed"),
+        ("CANCELLED", "Stopped"),
+    ],
+)
+async def test_p18_run_states_have_their_older_words(fleet: Any, status: str, state: str) -> None:
+    fleet.tuning.job.status = trainer_pb2.JobStatus.Value(f"JOB_STATUS_{status}")
+    async with fleet.http() as client:
+        raw = (await client.get(f"{JOBS}/ftjob-1")).json()
+    assert raw["argosy"]["run_state"] == state
+
+
+async def test_l10_l11_a_job_shows_what_it_would_take_and_what_it_took(fleet: Any) -> None:
+    fleet.tuning.job.estimate.tokens = 1_000
+    fleet.tuning.job.estimate.cost_micros = 250
+    fleet.tuning.job.estimate.currency = "usd"
+    async with fleet.http() as client:
+        raw = (await client.get(f"{JOBS}/ftjob-1")).json()
+        assert raw["argosy"]["estimate"] == {
+            "tokens": 1_000, "seconds": None, "cost_micros": 250, "currency": "usd",
+        }  # fmt: skip
+        assert raw["argosy"]["actual"] is None
+        fleet.tuning.job.actual.tokens = 990
+        fleet.tuning.job.actual.seconds = 12.5
+        raw = (await client.get(f"{JOBS}/ftjob-1")).json()
+    assert raw["argosy"]["actual"] == {
+        "tokens": 990, "seconds": 12.5, "cost_micros": None, "currency": None,
+    }  # fmt: skip
 
 
 async def test_a_failed_job_says_why(fleet: Any) -> None:

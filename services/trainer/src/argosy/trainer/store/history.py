@@ -166,15 +166,20 @@ async def remove_checkpoint(connection: Connection, job_id: str, step: int) -> N
 
 
 async def best_checkpoint(connection: Connection, job_id: str) -> int | None:
-    """Return the published step with the lowest validation loss, the earliest of equals."""
+    """Return the published step with the lowest validation loss, the earliest of equals.
+
+    Where answers are sampled the objective counts, and the highest is best.
+    """
+    objective = metrics.c["values"]["valid_objective"].as_float()
+    badness = sa.func.coalesce(metrics.c.valid_loss, -objective)
     step = await connection.scalar(
         sa.select(metrics.c.step)
         .join(
             checkpoints,
             sa.and_(checkpoints.c.job_id == metrics.c.job_id, checkpoints.c.step == metrics.c.step),
         )
-        .where(metrics.c.job_id == job_id, metrics.c.valid_loss.is_not(None))
-        .order_by(metrics.c.valid_loss, metrics.c.step)
+        .where(metrics.c.job_id == job_id, badness.is_not(None))
+        .order_by(badness, metrics.c.step)
         .limit(1)
     )
     return None if step is None else int(step)
