@@ -42,6 +42,7 @@ _log = logging.getLogger(__name__)
 
 _RUNNABLE: Final = (State.QUEUED, State.RUNNING, State.FINALIZING)
 _RELEASE_SECONDS: Final = 5.0
+_SURPRISE: Final = JobError("internal", "The trainer failed at this job; its log says why.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,11 @@ class Supervisor:
             job, lease = await self._lease_one([State.VALIDATING_FILES], wake)
 
             async def validate(job: Job = job, lease: Lease = lease) -> None:
-                await insist(lambda: self._validate(job, lease), "validating files")
+                try:
+                    await insist(lambda: self._validate(job, lease), "validating files")
+                except Exception:  # noqa: BLE001 - one job's surprise must not end the others
+                    _log.exception("planning failed unexpectedly", extra={"job_id": job.id})
+                    await insist(lambda: self._validate.fail(lease, _SURPRISE), "validating files")
 
             with tracing.span("validate tuning job", parent=job.traceparent):
                 await self._under_lease(lease, validate, frozenset({State.VALIDATING_FILES}))
@@ -179,9 +184,7 @@ class Supervisor:
                 raise
             except Exception:  # noqa: BLE001 - one job's surprise must not end the others
                 _log.exception("the run failed unexpectedly", extra={"job_id": job.id})
-                await recorder.failed(
-                    JobError("internal", "The trainer failed at this job; its log says why.")
-                )
+                await recorder.failed(_SURPRISE)
 
         try:
             await self._under_lease(lease, work, ACTIVE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from argosy.kit.errors import ApiError
+from argosy.kit.failpoints import failpoint
 from argosy.trainer.domain import texts
 from argosy.trainer.domain.cost import needs
 from argosy.trainer.domain.job import Job, JobError, Lease
@@ -52,8 +53,9 @@ class ValidateJob:
         try:
             planned = await insist(attempt, "validating files")
         except ApiError as refusal:
-            await self._fail(lease, _error(refusal))
+            await self.fail(lease, _error(refusal))
             return
+        failpoint("trainer.validate.planned")
         cost = needs(planned.plan, planned.facts.lengths, planned.limits)
         estimate = await self._pricing.tried(job.base, cost, job.asked.schedule)
         async with self._transactions.begin() as connection:
@@ -71,7 +73,8 @@ class ValidateJob:
             )
         self._journal.committed()
 
-    async def _fail(self, lease: Lease, error: JobError) -> None:
+    async def fail(self, lease: Lease, error: JobError) -> None:
+        """Take the leased job to its end. Raises `DatabaseAway`; calling again is safe."""
         async with self._transactions.begin() as connection:
             held = await leases.lock(connection, lease, [State.VALIDATING_FILES])
             if held is not None:
