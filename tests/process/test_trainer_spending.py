@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from argosy.api.trainer.v1 import trainer_pb2 as pb
 
-from tests.harness.trainer_client import Tuner
+from tests.harness.trainer_client import Tuner, eventually
 from tests.harness.trainer_fleet import Trainer, Yard, yard
 
 
@@ -34,6 +34,15 @@ async def registry_sql(ships: Yard, *statements: str) -> None:
         await connection.execute("SET search_path = registry")
         for statement in statements:
             await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def registry_rows(ships: Yard, query: str) -> list[Any]:
+    connection: Any = await asyncpg.connect(ships.registry.env["ARGOSY_DATABASE_URL"], timeout=10)
+    try:
+        await connection.execute("SET search_path = registry")
+        return list(await connection.fetch(query))
     finally:
         await connection.close()
 
@@ -63,5 +72,18 @@ async def test_jobs_of_a_project_without_money_are_paused_and_can_go_on(
         assert events[-1].level == "warn"
         await registry_sql(ships, "DELETE FROM spend_limit")
         await tuner.cancel(made.id)
+
+        async def counted() -> bool:
+            rows = await registry_rows(
+                ships,
+                f"SELECT * FROM usage_event WHERE request_id = '{made.id}'",  # noqa: S608 - our own id
+            )
+            return bool(rows) and (
+                rows[0]["outcome"] == "cancelled"
+                and rows[0]["training_tokens"] > 0
+                and rows[0]["duration_ms"] > 0
+            )
+
+        await eventually(counted, "the cancelled job's steps in the ledger")
         assert (await tuner.resume(waiting.id)).status == pb.JOB_STATUS_QUEUED
         await asyncio.wait_for(tuner.succeeded(waiting.id), 60)

@@ -13,7 +13,6 @@ from datetime import timedelta
 
 from argosy.kit.clock import Clock
 from argosy.trainer.domain import texts, worker_lines
-from argosy.trainer.domain.asked import IDLE
 from argosy.trainer.domain.cost import Cost
 from argosy.trainer.domain.estimate import Estimate
 from argosy.trainer.domain.job import EarlyStop, Job, JobError, Lease, MetricsRow
@@ -231,9 +230,7 @@ class Recorder:
                 actual=actual,
                 completed_steps=last,
             )
-            # Idle time is free: nothing is charged for it.
-            if job.asked.schedule != IDLE:
-                await self._journal.usage(connection, job, tokens)
+            await self._journal.usage(connection, job, tokens, actual.seconds or 0.0)
 
         await self._write(write, (State.FINALIZING,))
         self._journal.committed()

@@ -5,7 +5,7 @@ Knows which change makes which news. Does not decide changes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from argosy.api import ids, subjects
 from argosy.api.events.v1.events_pb2 import (
@@ -19,11 +19,15 @@ from argosy.kit import tracing
 from argosy.kit.clock import Clock
 from argosy.kit.outbox import Outbox
 from argosy.trainer.domain import texts
+from argosy.trainer.domain.asked import IDLE
 from argosy.trainer.domain.job import Job, JobError
 from argosy.trainer.domain.states import FOLLOWS, State
 from argosy.trainer.domain.texts import Note
 from argosy.trainer.store import history, jobs
 from argosy.trainer.store.transactions import Connection
+
+# What was trained until then has used what costs.
+_EARLY_ENDS: Final = frozenset({State.FAILED, State.CANCELLED})
 
 
 class Journal:
@@ -55,6 +59,8 @@ class Journal:
                 connection,
                 self._event(job, subjects.JOB_STATUS_CHANGED, job_status_changed=change),
             )
+        if state in _EARLY_ENDS:
+            await self._spent(connection, moved)
         return moved
 
     async def fail(self, connection: Connection, job: Job, error: JobError) -> Job:
@@ -73,15 +79,33 @@ class Journal:
             connection, self._event(job, subjects.CHECKPOINT_CREATED, checkpoint_created=news)
         )
 
-    async def usage(self, connection: Connection, job: Job, training_tokens: int) -> None:
-        """Tell the ledger what the training used."""
+    async def _spent(self, connection: Connection, job: Job) -> None:
+        """Tell the ledger of the steps that were made of a job that ends before its time."""
+        steps = job.completed_steps
+        if tokens := await history.trained_tokens(connection, job.id, steps):
+            seconds = await history.trained_seconds(connection, job.id, steps)
+            await self.usage(connection, job, tokens, seconds, outcome=job.state.value)
+
+    async def usage(
+        self,
+        connection: Connection,
+        job: Job,
+        training_tokens: int,
+        seconds: float,
+        *,
+        outcome: str = "ok",
+    ) -> None:
+        """Tell the ledger what the training used. Idle time is free: nothing is told of it."""
+        if job.asked.schedule == IDLE:
+            return
         used = UsageRecorded(
             key_id=job.key_id,
             model=job.model,
             request_id=job.id,
             operation="training",
-            outcome="ok",
+            outcome=outcome,
             training_tokens=training_tokens,
+            duration_ms=round(seconds * 1000),
         )
         await self._outbox.add(
             connection, self._event(job, subjects.USAGE_RECORDED, usage_recorded=used)
