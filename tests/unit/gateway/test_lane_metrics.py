@@ -37,9 +37,9 @@ def test_what_is_counted_is_scraped() -> None:
 def test_a_stream_has_a_first_token_and_a_pace() -> None:
     registry = CollectorRegistry()
     metrics = LaneMetrics(registry)
-    metrics.streamed("chat", "m", first=0.3, seconds=1.3, written=11)
+    metrics.ended("chat", "m", Outcome.OK, 1.3, first=0.3, written=11)
     # Of one token nobody knows the pace.
-    metrics.streamed("chat", "m", first=0.2, seconds=0.2, written=1)
+    metrics.ended("chat", "m", Outcome.CLIENT_DISCONNECTED, 0.2, first=0.2, written=1)
     first = "gen_ai_server_time_to_first_token_seconds"
     assert registry.get_sample_value(f"{first}_count", of("chat", "m")) == 2
     assert registry.get_sample_value(f"{first}_sum", of("chat", "m")) == 0.5
@@ -51,8 +51,8 @@ def test_a_stream_has_a_first_token_and_a_pace() -> None:
 def test_tokens_are_told_apart_by_kind() -> None:
     registry = CollectorRegistry()
     metrics = LaneMetrics(registry)
-    metrics.tokens("chat", "m", 5, 7)
-    metrics.tokens("chat", "m", 1, 0)
+    metrics.ended("chat", "m", Outcome.OK, 1.0, read=5, written=7)
+    metrics.ended("chat", "m", Outcome.OK, 1.0, read=1)
 
     def usage(form: str, kind: str) -> float | None:
         labels = of("chat", "m") | {"gen_ai_token_type": kind}

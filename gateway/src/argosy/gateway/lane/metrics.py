@@ -8,7 +8,7 @@ than a request's routing; these cost an addition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from argosy.gateway.errors import Outcome
@@ -41,24 +41,25 @@ _OUTPUT_TOKEN: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5,
 _USAGE: Final = tuple(float(4**power) for power in range(14))
 
 
-class _Stream:
-    """Times of the streams of one operation of one model."""
+class _Slot:
+    """What is counted of one operation of one model."""
 
-    __slots__ = ("first_token", "output_token")
+    __slots__ = ("failed", "first_token", "output_token", "read", "seconds", "written")
 
     def __init__(self) -> None:
+        self.seconds = Histogram(_DURATION)
+        # Of requests that ended in another way than well.
+        self.failed: dict[Outcome, Histogram] = {}
         self.first_token = Histogram(_FIRST_TOKEN)
         self.output_token = Histogram(_OUTPUT_TOKEN)
-
-
-class _Tokens:
-    """Tokens of the requests of one operation of one model."""
-
-    __slots__ = ("read", "written")
-
-    def __init__(self) -> None:
         self.read = Histogram(_USAGE)
         self.written = Histogram(_USAGE)
+
+    def durations(self) -> Iterator[tuple[Outcome, Histogram]]:
+        """Yield the times of requests by how they ended; of successes only where there were any."""
+        if self.seconds.count:
+            yield Outcome.OK, self.seconds
+        yield from self.failed.items()
 
 
 class LaneMetrics(Collector):
@@ -66,45 +67,42 @@ class LaneMetrics(Collector):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.in_flight = 0
-        self._seconds: dict[tuple[str, str, Outcome], Histogram] = {}
-        self._streams: dict[tuple[str, str], _Stream] = {}
-        self._tokens: dict[tuple[str, str], _Tokens] = {}
+        self._slots: dict[tuple[str, str], _Slot] = {}
         self._fallbacks: dict[str, int] = {}
         registry.register(self)
 
-    def ended(self, operation: str, model: str, outcome: Outcome, seconds: float) -> None:
-        """A request has ended; `model` is the base model, empty if it never came to one."""
-        key = (operation, model, outcome)
-        found = self._seconds.get(key)
-        if found is None:
-            found = self._seconds[key] = Histogram(_DURATION)
-        found.observe(seconds)
-
-    def streamed(
-        self, operation: str, model: str, first: float, seconds: float, written: int
+    def ended(
+        self,
+        operation: str,
+        model: str,
+        outcome: Outcome,
+        seconds: float,
+        *,
+        first: float = 0.0,
+        read: int = 0,
+        written: int = 0,
     ) -> None:
-        """A stream ended after `seconds`, its first token after `first`; it had `written` tokens.
+        """A request has ended; `model` is the base model, empty if it never came to one.
 
-        The time of an output token is the mean over those after the first, as the conventions say.
+        `first` is the time to a stream's first token, 0 if there was none; the engine read and
+        wrote so many tokens. The time of an output token is the mean over those after the first,
+        as the conventions say.
         """
-        key = (operation, model)
-        found = self._streams.get(key)
-        if found is None:
-            found = self._streams[key] = _Stream()
-        found.first_token.observe(first)
-        if written > 1:
-            found.output_token.observe((seconds - first) / (written - 1))
-
-    def tokens(self, operation: str, model: str, read: int, written: int) -> None:
-        """An engine's work for one request."""
-        key = (operation, model)
-        found = self._tokens.get(key)
-        if found is None:
-            found = self._tokens[key] = _Tokens()
+        slot = self._slots.get((operation, model))
+        if slot is None:
+            slot = self._slots[operation, model] = _Slot()
+        if outcome is Outcome.OK:
+            slot.seconds.observe(seconds)
+        else:
+            slot.failed.setdefault(outcome, Histogram(_DURATION)).observe(seconds)
+        if first:
+            slot.first_token.observe(first)
+            if written > 1:
+                slot.output_token.observe((seconds - first) / (written - 1))
         if read:
-            found.read.observe(read)
+            slot.read.observe(read)
         if written:
-            found.written.observe(written)
+            slot.written.observe(written)
 
     def fell_back(self, route: str) -> None:
         """A model of the route could not serve, and the next one is asked."""
@@ -136,9 +134,10 @@ class LaneMetrics(Collector):
             labels=["operation", "outcome"],
         )
         counts: dict[tuple[str, Outcome], int] = {}
-        for (operation, _, outcome), histogram in self._seconds.items():
-            key = (operation, outcome)
-            counts[key] = counts.get(key, 0) + histogram.count
+        for (operation, _), slot in self._slots.items():
+            for outcome, histogram in slot.durations():
+                key = (operation, outcome)
+                counts[key] = counts.get(key, 0) + histogram.count
         for (operation, outcome), count in counts.items():
             requests.add_metric([operation, outcome.value], count)
         return requests
@@ -152,9 +151,10 @@ class LaneMetrics(Collector):
                 "error_type",
             ],
         )  # fmt: skip
-        for (operation, model, outcome), seconds in self._seconds.items():
-            error = "" if outcome is Outcome.OK else outcome.value
-            _add(whole, [*_names(operation, model), error], seconds)
+        for (operation, model), slot in self._slots.items():
+            for outcome, seconds in slot.durations():
+                error = "" if outcome is Outcome.OK else outcome.value
+                _add(whole, [*_names(operation, model), error], seconds)
         yield whole
         first = HistogramMetricFamily(
             "gen_ai_server_time_to_first_token_seconds",
@@ -166,9 +166,10 @@ class LaneMetrics(Collector):
             "Time between tokens of a stream after its first: one value a stream, their mean.",
             labels=["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
         )
-        for (operation, model), stream in self._streams.items():
-            _add(first, _names(operation, model), stream.first_token)
-            _add(each, _names(operation, model), stream.output_token)
+        for (operation, model), slot in self._slots.items():
+            if slot.first_token.count:
+                _add(first, _names(operation, model), slot.first_token)
+                _add(each, _names(operation, model), slot.output_token)
         yield from (first, each)
 
     def _usage(self) -> Metric:
@@ -180,10 +181,10 @@ class LaneMetrics(Collector):
                 "gen_ai_token_type",
             ],
         )  # fmt: skip
-        for (operation, model), tokens in self._tokens.items():
-            kinds: Mapping[str, Histogram] = {"input": tokens.read, "output": tokens.written}
-            for kind, histogram in kinds.items():
-                _add(usage, [*_names(operation, model), kind], histogram)
+        for (operation, model), slot in self._slots.items():
+            for kind, histogram in (("input", slot.read), ("output", slot.written)):
+                if histogram.count:
+                    _add(usage, [*_names(operation, model), kind], histogram)
         return usage
 
 

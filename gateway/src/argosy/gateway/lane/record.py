@@ -78,16 +78,22 @@ def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> Non
     operation, now = course.operation.value, rooms.clock.monotonic()
     seconds = now - course.begun
     base = "" if course.model is None else course.model.base or course.model.id
-    rooms.metrics.ended(operation, base, ended, seconds)
     first = 0.0
     if course.first_token_at is not None:
         first = course.first_token_at - course.begun
     usage = _usage(course, ended, seconds, first)
-    if first:
-        written = 0 if usage is None else usage.output_tokens
-        rooms.metrics.streamed(operation, base, first, seconds, written)
-    if usage is not None:
-        rooms.metrics.tokens(operation, base, usage.input_tokens, usage.output_tokens)
+    if usage is None:
+        rooms.metrics.ended(operation, base, ended, seconds)
+    else:
+        rooms.metrics.ended(
+            operation,
+            base,
+            ended,
+            seconds,
+            first=first,
+            read=usage.input_tokens,
+            written=usage.output_tokens,
+        )
         rooms.meter.record(usage)
         if course.reservation is not None and course.admitted and ended not in _NEVER_ASKED:
             course.reservation.settle(
