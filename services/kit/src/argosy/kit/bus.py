@@ -254,6 +254,9 @@ class Bus:
                     told = await self._js.consumer_info(subjects.STREAM, durable)
                     self._metrics.behind(durable, told.num_pending or 0)
                     continue
+                if not batch:
+                    # On a busy machine the wait can end between the last look and the answer.
+                    continue
                 oldest, newest = batch[0].metadata, batch[-1].metadata
                 self._metrics.behind(durable, newest.num_pending, oldest.timestamp)
                 await take(batch)
