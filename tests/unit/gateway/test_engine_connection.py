@@ -151,7 +151,7 @@ async def test_each_piece_moves_the_deadline() -> None:
 
     async with serving(talk) as server:
         loop = asyncio.get_running_loop()
-        reply = await server.client.request(GET, [], loop.time() + 1)
+        reply = await server.client.request(GET, b"", loop.time() + 1)
         for _ in range(5):
             assert await reply.read(loop.time() + 0.3) == b"a"
         with pytest.raises(EngineTimeout):
@@ -198,7 +198,7 @@ async def test_a_cut_answer_gives_what_came_and_then_the_error(framing: bytes) -
     answer = b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + body
     async with serving(answering(answer)) as server:
         deadline = asyncio.get_running_loop().time() + 1
-        reply = await server.client.request(GET, [], deadline)
+        reply = await server.client.request(GET, b"", deadline)
         assert await reply.read(deadline) == b"half"
         with pytest.raises(ConnectionLost):
             await reply.read(deadline)
@@ -225,7 +225,7 @@ async def test_an_answer_that_is_not_read_does_not_pile_up() -> None:
 
     async with serving(talk) as server:
         deadline = asyncio.get_running_loop().time() + 30
-        reply = await server.client.request(GET, [], deadline)
+        reply = await server.client.request(GET, b"", deadline)
         await asyncio.wait_for(stopped.wait(), 20)
         assert written < total // 2
         assert len(await reply.read(deadline)) < 2 << 20
@@ -250,7 +250,7 @@ async def test_giving_up_on_an_answer_closes_the_connection() -> None:
         waiting.cancel()
         await asyncio.wait_for(closed.wait(), 1)
         closed.clear()
-        reply = await server.client.request(GET, [], deadline)
+        reply = await server.client.request(GET, b"", deadline)
         reply.close()
         await asyncio.wait_for(closed.wait(), 1)
 

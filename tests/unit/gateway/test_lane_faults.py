@@ -164,6 +164,16 @@ async def test_a_silent_engine_is_given_up_before_the_first_byte(make_plane: Any
     assert answer.json()["error"]["code"] == "upstream_timeout"
 
 
+async def test_a_stalled_answer_that_does_not_stream_is_given_up(make_plane: Any) -> None:
+    plane, (engine,) = await make_plane(timeouts=Timeouts(whole=0.3))
+    await engine.fault(slow_ms=200)
+    async with plane.http() as client:
+        answer = await client.post("/v1/chat/completions", json=STREAM | {"stream": False})
+    assert answer.status_code == 504
+    assert answer.json()["error"]["code"] == "upstream_timeout"
+    await plane.settled()
+
+
 async def test_a_request_that_takes_too_long_in_all_is_ended(make_plane: Any) -> None:
     plane, (engine,) = await make_plane(timeouts=Timeouts(total=0.5))
     await engine.fault(slow_ms=50)

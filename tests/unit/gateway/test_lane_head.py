@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from argosy.gateway.lane.connection.head import Head, Memory
+from argosy.gateway.familiar import Familiar
+from argosy.gateway.lane.connection.head import Head, remember
 from argosy.gateway.lane.request.completion import Operation, operation_at
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,10 +24,10 @@ def head(operation: Operation = Operation.CHAT, *, keep_alive: bool = True, **mo
     return Head(operation, headers, keep_alive=keep_alive, chunked=True)
 
 
-def learned(data: bytes = request(b"{}"), of: Head | None = None) -> Memory:
-    memory = Memory()
-    memory.learn(data, of or head())
-    return memory
+def learned(data: bytes = request(b"{}"), of: Head | None = None) -> Familiar[Head]:
+    familiar: Familiar[Head] = Familiar()
+    remember(familiar, data, of or head())
+    return familiar
 
 
 @given(st.binary(max_size=MOST))
@@ -70,18 +71,18 @@ def test_what_differs_goes_to_the_parser(data: bytes) -> None:
     ],
 )
 def test_what_is_not_plain_is_not_remembered(data: bytes, of: Head) -> None:
-    memory = learned(data, of)
-    assert memory.head is None
-    assert memory.body(request(b"{}"), MOST) is None
+    familiar = learned(data, of)
+    assert familiar.meaning is None
+    assert familiar.body(request(b"{}"), MOST) is None
 
 
 def test_it_stops_to_learn_from_a_client_whose_heads_all_differ() -> None:
-    memory = Memory()
+    familiar: Familiar[Head] = Familiar()
     for number in range(100):
         data = request(b"{}", end=b"traceparent: %d\r\n" % number)
-        assert memory.body(data, MOST) is None
-        memory.learn(data, head())
-    assert memory.body(request(b"{}", end=b"traceparent: 99\r\n"), MOST) is None
+        assert familiar.body(data, MOST) is None
+        remember(familiar, data, head())
+    assert familiar.body(request(b"{}", end=b"traceparent: 99\r\n"), MOST) is None
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,7 @@ async def serve_lane(
 def _timeouts(settings: TrafficSettings) -> Timeouts:
     return Timeouts(
         settings.first_byte_timeout_seconds,
+        settings.answer_timeout_seconds,
         settings.token_timeout_seconds,
         settings.request_timeout_seconds,
     )

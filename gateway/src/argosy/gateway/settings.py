@@ -19,6 +19,12 @@ class TrafficSettings(ServiceSettings):
     first_byte_timeout_seconds: float = Field(
         default=60.0, gt=0, description="An engine begins to stream within this time."
     )
+    answer_timeout_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="An engine gives an answer that does not stream, which comes when the last "
+        "token is made, within this time.",
+    )
     token_timeout_seconds: float = Field(
         default=30.0, gt=0, description="The longest pause inside an engine's stream."
     )

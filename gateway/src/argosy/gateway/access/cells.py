@@ -182,11 +182,11 @@ class Cells:
 
 def under_way(row: Row) -> int:
     """Return the subject's requests under way, over all processes that live."""
-    return sum(
-        words[first + windows.UNDER_WAY]
-        for words, first, owner in row.everyone
-        if words[first + windows.OWNER] == owner
-    )
+    total = 0
+    for words, first, owner in row.everyone:
+        if words[first + windows.OWNER] == owner:
+            total += words[first + windows.UNDER_WAY]
+    return total
 
 
 def _bit(bits: bytes, slot: int) -> bool:

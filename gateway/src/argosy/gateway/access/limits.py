@@ -16,7 +16,13 @@ from argosy.api.registry.v1.registry_pb2 import Model, Price
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.cells_file import CHANGES
-from argosy.gateway.access.refusals import Headers, limit_headers, money_of_the_month, refusal
+from argosy.gateway.access.refusals import (
+    Headers,
+    limit_headers,
+    limit_lines,
+    money_of_the_month,
+    refusal,
+)
 from argosy.gateway.access.subjects import Limit, Subject
 from argosy.kit.clock import Clock
 from argosy.kit.errors import Unavailable
@@ -63,6 +69,10 @@ class Reservation:
         """
         return limit_headers(self._subjects) if self._subjects else []
 
+    def lines(self) -> bytes:
+        """Return `headers` as they are written."""
+        return limit_lines(self._subjects)
+
     def settle(self, input_tokens: int, cached: int, output_tokens: int) -> None:
         """The request has ended and used this, by the engine's count; `cached` are of the input."""
         subjects, self._subjects = self._subjects, ()
@@ -71,12 +81,14 @@ class Reservation:
         tokens = min(input_tokens + output_tokens, _MOST_TOKENS) - self._tokens
         cost = cost_of(self._price, input_tokens, cached, output_tokens) - self._cost
         now = self._limits.monotonic()
+        second, today = int(now), self._limits.day(now)
         for subject in subjects:
-            subject.leave()
+            if subject.concurrent:
+                subject.leave()
             if tokens and subject.tokens:
-                subject.correct_tokens(self._second, tokens, int(now))
+                subject.correct_tokens(self._second, tokens, second)
             if subject.days:
-                subject.correct_day(self._day, tokens, cost, self._limits.day(now))
+                subject.correct_day(self._day, tokens, cost, today)
 
     def cancel(self) -> None:
         """The request never reached an engine: it counts nowhere."""

@@ -27,4 +27,4 @@ HIGHEST: Final[int] = PRIORITY_HIGH
 def effective(own: int, service_tier: str | None) -> int:
     """Return the priority of a request: what it asks for, never above the key's own."""
     own = own or PRIORITY_DEFAULT
-    return min(own, _ASKED.get(service_tier or "auto", own))
+    return own if service_tier is None else min(own, _ASKED.get(service_tier, own))

@@ -47,26 +47,52 @@ def limit_headers(subjects: Iterable[Subject]) -> Headers:
 
     A window that slides is as good as new when its last request is a minute old.
     """
+    requests, tokens = _least(subjects)
     headers: Headers = []
-    requests = tokens = None
-    for subject in subjects:
-        if subject.requests and (requests is None or subject.left_requests < requests):
-            requests, most_requests = subject.left_requests, subject.requests
-        if subject.tokens and (tokens is None or subject.left_tokens < tokens):
-            tokens, most_tokens = subject.left_tokens, subject.tokens
     if requests is not None:
         headers += (
-            (b"x-ratelimit-limit-requests", b"%d" % most_requests),
-            (b"x-ratelimit-remaining-requests", b"%d" % max(0, requests)),
+            (b"x-ratelimit-limit-requests", b"%d" % requests.requests),
+            (b"x-ratelimit-remaining-requests", b"%d" % max(0, requests.left_requests)),
             (b"x-ratelimit-reset-requests", _WINDOW),
         )
     if tokens is not None:
         headers += (
-            (b"x-ratelimit-limit-tokens", b"%d" % most_tokens),
-            (b"x-ratelimit-remaining-tokens", b"%d" % max(0, tokens)),
+            (b"x-ratelimit-limit-tokens", b"%d" % tokens.tokens),
+            (b"x-ratelimit-remaining-tokens", b"%d" % max(0, tokens.left_tokens)),
             (b"x-ratelimit-reset-tokens", _WINDOW),
         )
     return headers
+
+
+def limit_lines(subjects: Iterable[Subject]) -> bytes:
+    """Return what `limit_headers` returns as it is written."""
+    requests, tokens = _least(subjects)
+    if requests is None or tokens is None:
+        return b"".join([b"%b: %b\r\n" % header for header in limit_headers(subjects)])
+    return (
+        b"x-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
+        b"x-ratelimit-reset-requests: 1m0s\r\nx-ratelimit-limit-tokens: %d\r\n"
+        b"x-ratelimit-remaining-tokens: %d\r\nx-ratelimit-reset-tokens: 1m0s\r\n"
+    ) % (
+        requests.requests,
+        max(0, requests.left_requests),
+        tokens.tokens,
+        max(0, tokens.left_tokens),
+    )
+
+
+def _least(subjects: Iterable[Subject]) -> tuple[Subject | None, Subject | None]:
+    """Return the subjects with the fewest requests and the fewest tokens left."""
+    requests: Subject | None = None
+    tokens: Subject | None = None
+    for subject in subjects:
+        if subject.requests and (
+            requests is None or subject.left_requests < requests.left_requests
+        ):
+            requests = subject
+        if subject.tokens and (tokens is None or subject.left_tokens < tokens.left_tokens):
+            tokens = subject
+    return requests, tokens
 
 
 def refusal(

@@ -104,20 +104,19 @@ class Subject:
         """Return a limit that is broken now, None if all hold."""
         rows = self.row.rows
         if self.requests:
-            self.left_requests = self.requests - windows.used(rows, windows.REQUESTS, second)
-            if self.left_requests < 0:
+            left = self.left_requests = self.requests - windows.used(rows, windows.REQUESTS, second)
+            if left < 0:
                 return Limit.REQUESTS_PER_MINUTE
         if self.tokens:
-            self.left_tokens = self.tokens - windows.used(rows, windows.TOKENS, second)
-            if self.left_tokens < 0:
+            left = self.left_tokens = self.tokens - windows.used(rows, windows.TOKENS, second)
+            if left < 0:
                 return Limit.TOKENS_PER_MINUTE
         if self.concurrent and under_way(self.row) > self.concurrent:
             return Limit.CONCURRENT_REQUESTS
-        if self.days:
-            if 0 < self.tokens_day < windows.used_in_day(rows, windows.DAY_TOKENS, day):
-                return Limit.TOKENS_PER_DAY
-            if 0 < self.cost < windows.used_in_day(rows, windows.DAY_COST, day):
-                return Limit.MICROS_PER_DAY
+        if self.tokens_day and windows.used_in_day(rows, windows.DAY_TOKENS, day) > self.tokens_day:
+            return Limit.TOKENS_PER_DAY
+        if self.cost and windows.used_in_day(rows, windows.DAY_COST, day) > self.cost:
+            return Limit.MICROS_PER_DAY
         return None
 
     def figures(self, limit: Limit, second: int, day: int) -> tuple[int, int]:

@@ -45,12 +45,13 @@ _MOST: Final = 1 << 62
 def add(words: Words, window: int, second: int, amount: int) -> None:
     """Count `amount` in the window that begins at word `window`, now in `second`."""
     last = words[window]
+    at = window + _TOTAL
     if second > last:
-        total = words[window + _TOTAL]
+        total = words[at]
         for passed in range(max(last + 1, second - _MASK), second + 1):
             words[window + _BEGUN + (passed & _MASK)] = total
         words[window] = second
-    words[window + _TOTAL] += amount
+    words[at] += amount
 
 
 def take_back(words: Words, window: int, second: int, amount: int) -> None:
@@ -93,13 +94,18 @@ def add_in_day(words: Words, row: int, day: int, tokens: int, cost: int) -> None
         words[row + DAY_TOKENS] = 0
         words[row + DAY_COST] = 0
         words[row + _DAY] = day
-    words[row + DAY_TOKENS] = min(words[row + DAY_TOKENS] + tokens, _MOST)
-    words[row + DAY_COST] = min(words[row + DAY_COST] + cost, _MOST)
+    total, total_cost = words[row + DAY_TOKENS] + tokens, words[row + DAY_COST] + cost
+    words[row + DAY_TOKENS] = total if total < _MOST else _MOST
+    words[row + DAY_COST] = total_cost if total_cost < _MOST else _MOST
 
 
 def used_in_day(rows: Rows, field: int, day: int) -> int:
     """Return one of the day's totals over all writers."""
-    return sum(words[row + field] for words, row in rows if words[row + _DAY] == day)
+    total = 0
+    for words, row in rows:
+        if words[row + _DAY] == day:
+            total += words[row + field]
+    return total
 
 
 def idle(words: Words, row: int, second: int, day: int) -> bool:

@@ -35,6 +35,8 @@ _NEWEST: Final = 1 / 32
 _ENOUGH: Final = 16
 _LONGEST_RETRY: Final = 60
 _WAITS: Final = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# After a refusal, for so long, the next requests are looked at for it before anything else.
+_OVERLOADED_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class Admission(Collector):
         self._clock = clock
         self._limits = limits
         self._gates: dict[str, _Gate] = {}
+        self._overloaded_until = -math.inf
         metrics.register(self)
 
     def sync(self, pools: Iterable[Pool]) -> None:
@@ -149,6 +152,18 @@ class Admission(Collector):
         gate.counts[Entry.AT_ONCE] += 1
         return Permit(gate, self._clock)
 
+    @property
+    def overloaded(self) -> bool:
+        """Whether a request was refused a moment ago, so that `turn_away` is worth a call."""
+        return self._clock.monotonic() < self._overloaded_until
+
+    def turn_away(self, pool: str, caller: Caller, priority: int) -> None:
+        """Raise QueueFull where a request would be refused that came now with this priority."""
+        gate = self._gate(pool)
+        if gate.in_flight >= gate.limits.concurrent:
+            priority = min(max(priority, LOWEST), HIGHEST)
+            self._refuse_hopeless(gate, caller, priority, gate.limits.wait_seconds)
+
     async def enter(
         self, pool: str, caller: Caller, priority: int, deadline: float = math.inf
     ) -> Permit:
@@ -164,26 +179,30 @@ class Admission(Collector):
         priority = min(max(priority, LOWEST), HIGHEST)
         patience = min(gate.limits.wait_seconds, deadline - self._clock.monotonic())
         self._refuse_hopeless(gate, caller, priority, patience)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
         waiter = gate.queue.push(turn, priority, caller.project_id, caller.share)
+        timer = loop.call_later(patience, _too_late, turn)
         begun = self._clock.monotonic()
         try:
-            async with asyncio.timeout(patience):
-                await turn
-        except BaseException as error:
+            await turn
+        except TimeoutError as error:
             gate.queue.remove(waiter)
-            if turn.done() and not turn.cancelled():
+            gate.counts[Entry.TIMEOUT] += 1
+            raise QueueTimeout(
+                f"The request waited {patience:.3g} s in the queue of pool {pool!r}. "
+                "Try again in a few seconds."
+            ) from error
+        except BaseException:
+            gate.queue.remove(waiter)
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 # The turn came in the same moment: it is the next one's.
                 gate.in_flight -= 1
                 gate.let_in()
-            gate.counts[Entry.TIMEOUT if isinstance(error, TimeoutError) else Entry.LEFT] += 1
-            if isinstance(error, TimeoutError):
-                raise QueueTimeout(
-                    f"The request waited {patience:.3g} s in the queue of pool {pool!r}. "
-                    "Try again in a few seconds."
-                ) from error
+            gate.counts[Entry.LEFT] += 1
             raise
         finally:
+            timer.cancel()
             gate.waits.observe(self._clock.monotonic() - begun)
         gate.counts[Entry.AFTER_WAITING] += 1
         return Permit(gate, self._clock)
@@ -229,6 +248,8 @@ class Admission(Collector):
 
     def _refuse_hopeless(self, gate: _Gate, caller: Caller, priority: int, patience: float) -> None:
         expected = gate.expected_wait(priority, caller)
+        if expected > patience or not gate.queue.has_room(priority, caller.project_id):
+            self._overloaded_until = self._clock.monotonic() + _OVERLOADED_SECONDS
         if not gate.queue.has_room(priority, caller.project_id):
             gate.counts[Entry.FULL] += 1
             raise QueueFull(
@@ -245,6 +266,11 @@ class Admission(Collector):
                 code="overloaded",
                 headers=_retry_after(expected - patience),
             )
+
+
+def _too_late(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_exception(TimeoutError())
 
 
 def _retry_after(seconds: float) -> tuple[tuple[bytes, bytes], ...]:

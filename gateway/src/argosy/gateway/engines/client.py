@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from argosy.gateway.engines.connection import Connection, Sink
 from argosy.gateway.engines.connections import Connections
 from argosy.gateway.engines.dialects.base import Call
 from argosy.gateway.engines.failures import ConnectionLost
+from argosy.gateway.steps import in_task
 
 # An engine that closes an idle connection just as it is reused is noticed within a round trip. A
 # connection that breaks later breaks under a request that the engine had.
@@ -26,11 +26,11 @@ _LARGEST_BODY: Final = 64 * 1024 * 1024
 _KEPT_HEADS: Final = 64
 _PORTS: Final = {"http": 80, "https": 443}
 
-Header = tuple[bytes, bytes]
-
 
 class Reply:
     """An answer under way. Read it to its end or not: `close` does what is right."""
+
+    __slots__ = ("_closed", "_connection", "_connections", "headers", "status")
 
     def __init__(self, connection: Connection, connections: Connections) -> None:
         self._connection = connection
@@ -42,6 +42,10 @@ class Reply:
     async def read(self, deadline: float) -> bytes:
         """Return the next bytes, b"" at the end. `deadline` is the loop's time."""
         return await self._connection.read(deadline)
+
+    def read_all_now(self) -> bytes | None:
+        """Return the whole body if it is here; else None, and `read_all` waits for it."""
+        return self._connection.whole_now()
 
     async def read_all(self, deadline: float) -> bytes:
         """Return the whole body. Raises MalformedAnswer if it is larger than 64 MiB."""
@@ -89,28 +93,41 @@ class Client:
         # The same few calls make up all traffic.
         self._heads: dict[tuple[str, str], bytes] = {}
 
-    async def request(self, call: Call, headers: Sequence[Header], deadline: float) -> Reply:
+    async def request(self, call: Call, headers: bytes, deadline: float) -> Reply:
         """Send and wait for the status line and headers of the answer.
 
-        Raises ConnectFailed before anything was sent, else ConnectionLost, EngineTimeout or
-        MalformedAnswer. `deadline` is the loop's time.
+        `headers` are whole lines. Raises ConnectFailed before anything was sent, else
+        ConnectionLost, EngineTimeout or MalformedAnswer. `deadline` is the loop's time.
         """
         message = self._message(call, headers)
         connection = self._connections.idle()
-        if connection is not None:
-            begun = connection.now()
+        used = connection is not None
+        if connection is None:
+            connection = await in_task(self._connections.connect())
+        begun = connection.now()
+        while True:
             try:
-                return await self._exchange(connection, message, deadline)
+                connection.send(message)
+                await connection.head(deadline)
             except ConnectionLost:
+                connection.abort()
                 # A fresh connection tells whether the engine itself is gone.
-                if not connection.untouched or connection.now() - begun > _STALE_SECONDS:
+                late = connection.now() - begun > _STALE_SECONDS
+                if not used or late or not connection.untouched:
                     raise
-        return await self._exchange(await self._connections.connect(), message, deadline)
+            except BaseException:
+                # Also on cancellation: an answer that nobody waits for must stop at the engine.
+                connection.abort()
+                raise
+            else:
+                return Reply(connection, self._connections)
+            used = False
+            connection = await in_task(self._connections.connect())
 
     async def fetch(self, call: Call, seconds: float) -> tuple[int, bytes]:
         """Make a small call and return status and body, all within `seconds`."""
         deadline = asyncio.get_running_loop().time() + seconds
-        headers = [(b"content-type", b"application/json")] if call.body else []
+        headers = b"content-type: application/json\r\n" if call.body else b""
         reply = await self.request(call, headers, deadline)
         try:
             return reply.status, await reply.read_all(deadline)
@@ -121,27 +138,12 @@ class Client:
         """Close the idle connections."""
         self._connections.close()
 
-    async def _exchange(self, connection: Connection, message: bytes, deadline: float) -> Reply:
-        try:
-            connection.send(message)
-            await connection.head(deadline)
-        except BaseException:
-            # Also on cancellation: an answer that nobody waits for must stop at the engine.
-            connection.abort()
-            raise
-        return Reply(connection, self._connections)
-
-    def _message(self, call: Call, headers: Sequence[Header]) -> bytes:
+    def _message(self, call: Call, headers: bytes) -> bytes:
         method, path, body = call
-        lines = [self._heads.get((method, path)) or self._start(method, path)]
-        for name, value in headers:
-            lines.append(b"%b: %b\r\n" % (name, value))
+        start = self._heads.get((method, path)) or self._start(method, path)
         if body or method == "POST":
-            lines.append(b"content-length: %d\r\n\r\n" % len(body))
-            lines.append(body)
-        else:
-            lines.append(b"\r\n")
-        return b"".join(lines)
+            return b"%b%bcontent-length: %d\r\n\r\n%b" % (start, headers, len(body), body)
+        return b"%b%b\r\n" % (start, headers)
 
     def _start(self, method: str, path: str) -> bytes:
         """Return the request line and the headers that every request has."""

@@ -1,9 +1,9 @@
 """One HTTP/1.1 connection to an engine: a request, its answer, the next request.
 
 Knows bytes, deadlines and back-pressure. The body of an answer is read piece by piece, or gathered
-whole, or pushed into a sink as it arrives, which costs no wake-up of a task for each piece. While
-nobody takes an answer, at most `_HIGH` bytes of it wait here and then the socket is no longer read.
-Does not know which engine it speaks to.
+whole, or pushed into a sink as it arrives. While nobody takes an answer, at most `_HIGH` bytes of
+it wait here and then the socket is no longer read. Whoever waits goes on when a read has been taken
+in as a whole, never amid it. Does not know which engine it speaks to.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from argosy.gateway.engines.failures import (
     EngineTimeout,
     MalformedAnswer,
 )
+from argosy.gateway.familiar import Familiar
+from argosy.gateway.steps import Signal
 
 _HIGH: Final = 256 * 1024
 
@@ -33,20 +35,34 @@ class Sink(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """Use by one task at a time: `send`, `head`, then `read` until b"", `whole` or `push`."""
+    """Use by one request at a time: `send`, `head`, then `read` until b"", `whole` or `push`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    __slots__ = (
+        "_answering", "_buffered", "_chunks", "_complete", "_error", "_expiry", "_familiar",
+        "_gathering", "_headers_done", "_heard", "_keep_alive", "_late", "_loop", "_most",
+        "_parser", "_paused", "_signal", "_silence", "_sink", "_timer", "_timer_at", "_transport",
+        "headers", "now", "requests", "status",
+    )  # fmt: skip
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, familiar: Familiar[dict[bytes, bytes]]
+    ) -> None:
+        """`familiar` knows the head of this engine's usual answer, as its headers."""
         self._loop = loop
+        self._familiar = familiar
         # The loop's time, which deadlines are in.
         self.now = loop.time
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._waiter: asyncio.Future[None] | None = None
+        self._signal = Signal()
         self._error: EngineError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._expiry = 0.0
+        self._late = False
         self._paused = False
+        self._silence = 0.0
+        self._heard = 0.0
         self._begin()
         self._complete = True
         self.requests = 0
@@ -54,6 +70,8 @@ class Connection(asyncio.Protocol):
     def _begin(self) -> None:
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
+        # Any byte of an answer has come.
+        self._answering = False
         self._headers_done = False
         self._complete = False
         self._keep_alive = False
@@ -62,8 +80,6 @@ class Connection(asyncio.Protocol):
         self._most = _HIGH
         self._gathering = False
         self._sink: Sink | None = None
-        self._silence = 0.0
-        self._heard = 0.0
 
     # What the owner does
 
@@ -81,7 +97,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def untouched(self) -> bool:
-        """True if no byte of an answer to the last request has come."""
+        """True if no status of an answer to the last request has come."""
         return not self._headers_done and self.status == 0
 
     def send(self, request: bytes) -> None:
@@ -106,6 +122,10 @@ class Connection(asyncio.Protocol):
         data = self._take()
         self.resume()
         return data
+
+    def whole_now(self) -> bytes | None:
+        """Return the body if all of it is here; else None, and `whole` waits for it."""
+        return self._take() if self._complete else None
 
     async def whole(self, deadline: float, most: int) -> bytes:
         """Return the rest of the body. Raises MalformedAnswer if it is larger than `most` bytes."""
@@ -153,19 +173,24 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once; an engine takes this as the client's disconnect."""
         self._sink = None
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         self._disarm()
         if self._transport is not None:
             self._transport.abort()
 
     def _take(self) -> bytes:
         chunks = self._chunks
-        self._chunks = []
         self._buffered = 0
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if len(chunks) == 1:
+            return chunks.pop()
+        self._chunks = []
+        return b"".join(chunks)
 
     def _too_large(self) -> None:
         self._fail(MalformedAnswer(f"The engine's answer is larger than {self._most} bytes."))
-        self.abort()
+        self._hang_up()
 
     # Waiting; one timer serves many waits: it looks at the newest deadline when it fires
 
@@ -173,11 +198,10 @@ class Connection(asyncio.Protocol):
         if self._error is not None:
             raise self._error
         self._arm(deadline)
-        waiter = self._waiter = self._loop.create_future()
-        try:
-            await waiter
-        finally:
-            self._waiter = None
+        await self._signal
+        if self._late:
+            self._late = False
+            raise EngineTimeout("The engine was silent for too long.")
 
     def _arm(self, deadline: float) -> None:
         self._expiry = deadline
@@ -196,32 +220,36 @@ class Connection(asyncio.Protocol):
         if self._sink is not None:
             now = self.now()
             self._expiry = (now if self._paused else self._heard) + self._silence
-        elif self._waiter is None or self._waiter.done():
+        elif self._signal.wake is None:
             return
         if self.now() < self._expiry:
             self._arm(self._expiry)
-            return
-        error = EngineTimeout("The engine was silent for too long.")
-        if self._sink is not None:
-            self._fail(error)
-        elif self._waiter is not None:
-            self._waiter.set_exception(error)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        elif self._sink is not None:
+            self._fail(EngineTimeout("The engine was silent for too long."))
+            self._tell()
+        else:
+            self._late = True
+            self._signal.set()
 
     def _fail(self, error: EngineError) -> None:
         if self._error is None:
             self._error = error
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(self._error)
-        self._finish_push(self._error)
 
-    def _finish_push(self, error: EngineError | None) -> None:
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            sink.ended(error)
+    def _tell(self) -> None:
+        """Let whoever takes the answer have what has come. The connection may be another's then."""
+        sink = self._sink
+        if sink is None:
+            self._signal.set()
+            return
+        error = self._error
+        if not self._complete and error is None:
+            if self._chunks:
+                sink.feed(self._take())
+            return
+        self._sink = None
+        if self._chunks:
+            sink.feed(self._take())
+        sink.ended(error)
 
     # asyncio.Protocol
 
@@ -230,6 +258,35 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        if self._answering:
+            self._heard = self.now()
+            self._read(data)
+        else:
+            self._answering = True
+            familiar = self._familiar
+            body = None if self._complete else familiar.body(data, _HIGH)
+            if body is not None and familiar.meaning is not None:
+                self._came_whole(familiar.meaning, body)
+                return
+            self._read(data)
+            if self._complete and self._keep_alive and self._error is None:
+                self._learn(data)
+        self._tell()
+
+    def _learn(self, data: bytes) -> None:
+        """Know the head of a good answer, unless another one preceded it, as 100 Continue does."""
+        if self.status == 200 and data.startswith(b"HTTP/1.1 200 "):
+            self._familiar.learn(data, self.headers)
+
+    def _came_whole(self, headers: dict[bytes, bytes], body: bytes) -> None:
+        """An answer like the last one to the byte, but for its body."""
+        self.status = 200
+        self.headers = headers
+        self._headers_done = self._complete = self._keep_alive = True
+        self._chunks.append(body)
+        self._signal.set()
+
+    def _read(self, data: bytes) -> None:
         if self._complete:
             self._unasked()
         try:
@@ -237,7 +294,7 @@ class Connection(asyncio.Protocol):
                 self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(MalformedAnswer(f"The engine's answer is not HTTP: {error}"))
-            self.abort()
+            self._hang_up()
 
     def eof_received(self) -> bool:
         return False
@@ -249,10 +306,9 @@ class Connection(asyncio.Protocol):
             return
         if self._headers_done and self._ends_at_close():
             self._complete = True
-            self._wake()
-            self._finish_push(None)
-            return
-        self._fail(ConnectionLost("The engine closed the connection."))
+        else:
+            self._fail(ConnectionLost("The engine closed the connection."))
+        self._tell()
 
     def _ends_at_close(self) -> bool:
         return b"content-length" not in self.headers and b"transfer-encoding" not in self.headers
@@ -260,7 +316,7 @@ class Connection(asyncio.Protocol):
     def _unasked(self) -> None:
         """Bytes that no request asked for: what follows could be taken for the next answer."""
         self._fail(MalformedAnswer("The engine sent bytes after its answer."))
-        self.abort()
+        self._hang_up()
 
     # httptools; a second answer within one read is never looked at
 
@@ -276,26 +332,20 @@ class Connection(asyncio.Protocol):
         if self._error is not None:
             return
         self.status = self._parser.get_status_code()
-        if self.status >= 200:
-            self._headers_done = True
-            self._wake()
+        self._headers_done = self.status >= 200
 
     def on_body(self, body: bytes) -> None:
         if self._error is not None:
             return
-        if self._sink is not None:
-            self._heard = self.now()
-            self._sink.feed(body)
-            return
         self._chunks.append(body)
+        if self._sink is not None:
+            return
         self._buffered += len(body)
         if self._buffered > self._most:
             if self._gathering:
                 self._too_large()
-                return
-            self.pause()
-        if not self._gathering:
-            self._wake()
+            else:
+                self.pause()
 
     def on_message_complete(self) -> None:
         if self._error is not None:
@@ -307,5 +357,3 @@ class Connection(asyncio.Protocol):
             return
         self._complete = True
         self._keep_alive = self._parser.should_keep_alive()
-        self._wake()
-        self._finish_push(None)

@@ -12,6 +12,7 @@ from typing import Final
 
 from argosy.gateway.engines.connection import Connection
 from argosy.gateway.engines.failures import ConnectFailed
+from argosy.gateway.familiar import Familiar
 
 # vLLM's server closes idle connections after 5 s; these are closed before.
 _KEEP_SECONDS: Final = 4.0
@@ -38,6 +39,7 @@ class Connections:
         self._connect_seconds = connect_seconds
         self._keep_idle = keep_idle
         self._idle: deque[tuple[Connection, float]] = deque()
+        self._familiar: Familiar[dict[bytes, bytes]] = Familiar()
 
     def idle(self) -> Connection | None:
         """Take an idle connection, or None if there is none that can be used."""
@@ -58,7 +60,10 @@ class Connections:
             try:
                 async with asyncio.timeout_at(due):
                     _, connection = await loop.create_connection(
-                        lambda: Connection(loop), self._host, self._port, ssl=self._tls
+                        lambda: Connection(loop, self._familiar),
+                        self._host,
+                        self._port,
+                        ssl=self._tls,
                     )
             except (OSError, TimeoutError) as error:
                 late = isinstance(error, TimeoutError) and loop.time() > due + _LATE_SECONDS

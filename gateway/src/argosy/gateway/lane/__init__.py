@@ -7,5 +7,6 @@ request/       what is asked, and whether it may be
 dispatch/      which model, which replica, which try
 answer/        the engine's answer on its way to the client
 record.py      what is noted at the end, in metrics.py and the ledger
+turn.py        which requests begin now, where many come at once
 drain.py       requests under way, and the end of them
 """

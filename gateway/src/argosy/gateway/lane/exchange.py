@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
 
 from argosy.api.registry.v1.registry_pb2 import MODEL_KIND_EMBEDDING, Model, Route
 from argosy.gateway.access.caller import Caller
@@ -42,60 +41,60 @@ from argosy.gateway.lane.request.completion import (
 )
 from argosy.gateway.lane.request.fit import check_model
 from argosy.gateway.lane.rooms import Rooms
+from argosy.gateway.steps import Steps, in_task
 from argosy.kit import logs, tracing
 from argosy.kit.errors import ApiError, Internal
 from opentelemetry.trace import Span, SpanKind
 
 _log = logging.getLogger(__name__)
 
-_JSON: Final = (b"content-type", b"application/json")
-
 
 class Exchange:
-    """One request of the lane, served by the task of its connection."""
+    """One request of the lane, run by the steps of its connection."""
 
     __slots__ = (
         "_course", "_drain", "_inbound", "_interruptible", "_limit_lines", "_reason", "_rooms",
-        "_task",
+        "_span", "_steps",
     )  # fmt: skip
 
-    def __init__(
-        self, rooms: Rooms, drain: Drain, inbound: Inbound, task: asyncio.Task[None]
-    ) -> None:
+    def __init__(self, rooms: Rooms, drain: Drain, inbound: Inbound, steps: Steps) -> None:
         self._rooms = rooms
         self._drain = drain
         self._inbound = inbound
-        self._task = task
+        self._steps = steps
         self._interruptible = False
         self._reason: ApiError | None = None
         self._limit_lines = b""
+        self._span: Span | None = None
         self._course = Course(inbound.operation, rooms.request_ids.new(), rooms.clock.monotonic())
 
     async def run(self) -> None:
         """Answer the request. Raises HandOver, or a cancellation that is not its own."""
         rooms, course, parent = self._rooms, self._course, self._inbound.head.traceparent
-        token = logs.request_id.set(course.request_id)
+        logs.request_id.set(course.request_id)
         rooms.metrics.in_flight += 1
         self._drain.entered(self)
         try:
             if rooms.sampler.wants(parent):
-                with tracing.span(
-                    f"POST {PATHS[course.operation]}",
-                    kind=SpanKind.SERVER,
-                    parent=parent.decode("latin-1"),
-                    chosen=True,
-                ) as span:
-                    course.traceparent = tracing.traceparent().encode()
-                    await self._answer(span)
+                await self._traced(parent)
             else:
                 course.traceparent = tracing.passed_on(parent, course.request_id[-32:])
-                await self._answer(None)
+                await self._answer()
         finally:
             rooms.metrics.in_flight -= 1
             self._drain.left(self)
             if course.reservation is not None:
                 course.reservation.cancel()  # without effect where it was settled
-            logs.request_id.reset(token)
+
+    async def _traced(self, parent: bytes) -> None:
+        with tracing.span(
+            f"POST {PATHS[self._course.operation]}",
+            kind=SpanKind.SERVER,
+            parent=parent.decode("latin-1"),
+            chosen=True,
+        ) as self._span:
+            self._course.traceparent = tracing.traceparent().encode()
+            await self._answer()
 
     # Ends that come from outside
 
@@ -131,13 +130,13 @@ class Exchange:
 
     def interrupt(self, reason: ApiError) -> None:
         """Make the request end with `reason` wherever it waits; only the first reason counts."""
-        if self._interruptible and self._reason is None:
+        if self._interruptible and self._reason is None and self._steps.waiting:
             self._reason = reason
-            self._task.cancel()
+            self._steps.interrupt()
 
     # The way
 
-    async def _answer(self, span: Span | None) -> None:
+    async def _answer(self) -> None:
         """Do the work, record it, and only then let the end of the answer go."""
         try:
             self._interruptible = True
@@ -145,21 +144,20 @@ class Exchange:
                 last = await self._work()
             finally:
                 self._interruptible = False
-                left = self._task.uncancel() if self._reason is not None else 0
         except HandOver:
             raise
         except asyncio.CancelledError:
-            if self._reason is None or left:
+            if self._reason is None:
                 raise
             # The cancellation was our own: it ends here, as the error that it stands for.
-            self._fail(self._reason, span)
+            self._fail(self._reason)
         except ApiError as error:
-            self._fail(error, span)
+            self._fail(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             _log.error("request failed", exc_info=error)
-            self._fail(Internal("The server had an error. Try again."), span)
+            self._fail(Internal("The server had an error. Try again."))
         else:
-            note(self._rooms, self._course, Outcome.OK, span)
+            note(self._rooms, self._course, Outcome.OK, self._span)
             self._inbound.finish(last)
 
     async def _work(self) -> bytes:
@@ -170,11 +168,15 @@ class Exchange:
         try:
             caller = rooms.authenticator.identify(inbound.head.authorization, inbound.peer)
         except UnknownKey:
-            caller = await rooms.authenticator.find(inbound.head.authorization, inbound.peer)
+            caller = await in_task(
+                rooms.authenticator.find(inbound.head.authorization, inbound.peer)
+            )
         course.caller = caller
         body = inbound.body if inbound.complete else await inbound.read_body()
         if inbound.operation is Operation.EMBEDDING:
             await self._claim(caller, named_model(body))
+        if rooms.admission.overloaded:
+            self._turn_away(caller, named_model(body))
         request = course.request = parse(
             inbound.operation, body, rooms.salts.ending(caller.project_id)
         )
@@ -182,6 +184,15 @@ class Exchange:
         if route is None:
             return await self._serve(caller, await self._find(caller, request.model), request)
         return await self._follow(route, caller, request)
+
+    def _turn_away(self, caller: Caller, name: str | None) -> None:
+        """Raise QueueFull where the model's pool has no room: under a flood before any work."""
+        models = self._rooms.models
+        if name is None or models.route(caller.project_id, name) is not None:
+            return
+        model = models.known(caller.project_id, name)
+        if model is not None:
+            self._rooms.admission.turn_away(model.pool, caller, caller.priority)
 
     async def _follow(self, route: Route, caller: Caller, request: CompletionRequest) -> bytes:
         """Serve what a route leads to, the next one where the one before cannot."""
@@ -210,12 +221,13 @@ class Exchange:
         reservation = course.reservation = rooms.rates.reserve(
             caller, model, _tokens(model, request)
         )
-        self._limit_lines = lines(reservation.headers())
+        self._limit_lines = reservation.lines()
         priority = effective(caller.priority, request.service_tier)
+        pool = model.pool
         course.asked_at = course.admitted_at = rooms.clock.monotonic()
-        permit = rooms.admission.try_enter(model.pool, caller, priority)
+        permit = rooms.admission.try_enter(pool, caller, priority)
         if permit is None:
-            permit = await rooms.admission.enter(model.pool, caller, priority, self.expiry)
+            permit = await rooms.admission.enter(pool, caller, priority, self.expiry)
             course.admitted_at = rooms.clock.monotonic()
         try:
             course.admitted = True
@@ -226,7 +238,7 @@ class Exchange:
     async def _find(self, caller: Caller, name: str) -> Model:
         models = self._rooms.models
         known = models.known(caller.project_id, name)
-        return known if known is not None else await models.find(caller.project_id, name)
+        return known if known is not None else await in_task(models.find(caller.project_id, name))
 
     async def _claim(self, caller: Caller, name: str | None) -> None:
         """Raise HandOver unless an engine of a pool makes the embeddings that are asked for.
@@ -243,16 +255,15 @@ class Exchange:
     async def _relay(
         self, caller: Caller, model: Model, request: CompletionRequest, priority: int
     ) -> bytes:
-        rooms, course, head = self._rooms, self._course, self._inbound.head
+        rooms, course = self._rooms, self._course
         answer = await rooms.dispatcher.open(
             model,
             request,
-            (
-                _JSON,
-                (b"x-request-id", course.request_id.encode()),
-                (b"traceparent", course.traceparent),
+            b"content-type: application/json\r\nx-request-id: %b\r\ntraceparent: %b\r\n"
+            % (course.request_id.encode(), course.traceparent),
+            Sender(
+                caller.project_id, priority, caller.admin and self._inbound.head.explain == b"1"
             ),
-            Sender(caller.project_id, priority, caller.admin and head.explain == b"1"),
         )
         course.model = answer.model
         try:
@@ -294,9 +305,9 @@ class Exchange:
             self._limit_lines,
         )
 
-    def _fail(self, error: ApiError, span: Span | None) -> None:
+    def _fail(self, error: ApiError) -> None:
         """Tell the client: by a status if nothing was sent yet, else by an event at the end."""
-        note(self._rooms, self._course, outcome(error), span)
+        note(self._rooms, self._course, outcome(error), self._span)
         inbound = self._inbound
         if self._course.started:
             inbound.finish(inbound.ending(b"data: " + error_body(error) + b"\n\n"))

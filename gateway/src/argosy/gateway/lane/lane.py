@@ -15,6 +15,7 @@ from argosy.gateway.lane.connection.heads import Heads
 from argosy.gateway.lane.connection.protocol import LaneProtocol
 from argosy.gateway.lane.drain import DRAINING, Drain
 from argosy.gateway.lane.rooms import Rooms
+from argosy.gateway.lane.turn import Turn
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -26,6 +27,7 @@ class Lane:
         self.rooms = rooms
         self.drain = drain
         self.heads = Heads()
+        self.turn = Turn()
         self._inner = inner
 
     def protocol(

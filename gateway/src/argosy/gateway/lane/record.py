@@ -17,6 +17,7 @@ from argosy.gateway.lane.answer.sse import StreamScanner, TokenUsage
 from argosy.gateway.lane.request.completion import CompletionRequest, Operation
 from argosy.gateway.lane.rooms import Rooms
 from argosy.gateway.metering.usage import Usage
+from msgspec import Struct
 from opentelemetry.trace import Span
 
 _log = logging.getLogger(__name__)
@@ -37,45 +38,37 @@ _TROUBLE: Final = frozenset(
 _NEVER_ASKED: Final = frozenset({Outcome.NO_REPLICA, Outcome.DRAINING})
 
 
-class Course:
+class Course(Struct):
     """One request so far. Times are the clock's monotonic seconds.
 
     `usage` is the engine's count, once it has told; `chunks` are the pieces of text that the client
-    got, `started` is true once it got anything.
+    got, `started` is true once it got anything. `routed`: a route decided which model is asked.
     """
 
-    __slots__ = (
-        "admitted", "admitted_at", "asked_at", "begun", "caller", "chunks", "first_token_at",
-        "model", "operation", "request", "request_id", "reservation", "routed", "scanner",
-        "started", "traceparent", "usage",
-    )  # fmt: skip
-
-    def __init__(self, operation: Operation, request_id: str, begun: float) -> None:
-        self.operation = operation
-        self.request_id = request_id
-        self.begun = begun
-        self.traceparent = b""
-        self.caller: Caller | None = None
-        self.model: Model | None = None
-        self.request: CompletionRequest | None = None
-        self.reservation: Reservation | None = None
-        # When a permit was asked for, and when it was given; 0 before that.
-        self.asked_at = 0.0
-        self.admitted_at = 0.0
-        self.admitted = False
-        # A route decided which model is asked.
-        self.routed = False
-        self.usage: TokenUsage | None = None
-        # Knows the engine's count of what the client got so far, where the engine tells it.
-        self.scanner: StreamScanner | None = None
-        self.chunks = 0
-        self.started = False
-        self.first_token_at: float | None = None
+    operation: Operation
+    request_id: str
+    begun: float
+    traceparent: bytes = b""
+    caller: Caller | None = None
+    model: Model | None = None
+    request: CompletionRequest | None = None
+    reservation: Reservation | None = None
+    # When a permit was asked for, and when it was given; 0 before that.
+    asked_at: float = 0.0
+    admitted_at: float = 0.0
+    admitted: bool = False
+    routed: bool = False
+    usage: TokenUsage | None = None
+    # Knows the engine's count of what the client got so far, where the engine tells it.
+    scanner: StreamScanner | None = None
+    chunks: int = 0
+    started: bool = False
+    first_token_at: float | None = None
 
 
 def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> None:
     """Record a request that ends now: metrics, the ledger, its span, a line where one is wanted."""
-    operation, now = course.operation.value, rooms.clock.monotonic()
+    operation, now = course.operation, rooms.clock.monotonic()
     seconds = now - course.begun
     base = "" if course.model is None else course.model.base or course.model.id
     first = 0.0
@@ -130,7 +123,7 @@ def _usage(course: Course, ended: Outcome, seconds: float, first: float) -> Usag
         key_id=caller.key_id,
         model=model.id,
         request_id=course.request_id,
-        operation=course.operation.value,
+        operation=course.operation,
         outcome=ended,
         input_tokens=read,
         output_tokens=written,

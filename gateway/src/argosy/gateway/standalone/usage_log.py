@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -27,7 +28,7 @@ class UsageLog:
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
-        self._waiting: list[bytes] = []
+        self._waiting: list[tuple[float, Usage]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._file = -1
 
@@ -47,8 +48,8 @@ class UsageLog:
         os.close(self._file)
 
     def record(self, usage: Usage) -> None:
-        """Take note of a request that has ended."""
-        self._waiting.append(_encoder.encode(self._line(usage)))
+        """Take note of a request that has ended: in memory, and on disk in a moment."""
+        self._waiting.append((self._clock.monotonic(), usage))
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_LINGER_SECONDS, self.flush)
@@ -60,28 +61,34 @@ class UsageLog:
             self._timer = None
         if not self._waiting:
             return
-        lines, self._waiting = b"\n".join(self._waiting) + b"\n", []
+        waiting, self._waiting = self._waiting, []
+        # A time of day costs more than a duration.
+        to_wall = self._clock.now().timestamp() - self._clock.monotonic()
+        lines = _encoder.encode_lines(
+            [_line(datetime.fromtimestamp(to_wall + at, UTC), usage) for at, usage in waiting]
+        )
         try:
             os.write(self._file, lines)
         except OSError as error:
             _log.error("usage was not written: %s", error)
 
-    def _line(self, usage: Usage) -> dict[str, Any]:
-        return {
-            "time": self._clock.now(),
-            "request_id": usage.request_id,
-            "project": usage.project_id,
-            "key": usage.key_id,
-            "model": usage.model,
-            "operation": usage.operation,
-            "outcome": usage.outcome.value,
-            "input_tokens": usage.input_tokens,
-            "cached_input_tokens": usage.cached_input_tokens,
-            "output_tokens": usage.output_tokens,
-            "estimated": usage.estimated,
-            "duration_ms": round(usage.seconds * 1000, 1),
-            "first_token_ms": round(usage.first_token_seconds * 1000, 1),
-        }
+
+def _line(ended: datetime, usage: Usage) -> dict[str, Any]:
+    return {
+        "time": ended,
+        "request_id": usage.request_id,
+        "project": usage.project_id,
+        "key": usage.key_id,
+        "model": usage.model,
+        "operation": usage.operation,
+        "outcome": usage.outcome.value,
+        "input_tokens": usage.input_tokens,
+        "cached_input_tokens": usage.cached_input_tokens,
+        "output_tokens": usage.output_tokens,
+        "estimated": usage.estimated,
+        "duration_ms": round(usage.seconds * 1000, 1),
+        "first_token_ms": round(usage.first_token_seconds * 1000, 1),
+    }
 
 
 class NoUsageLog:

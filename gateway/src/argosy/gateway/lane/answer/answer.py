@@ -5,7 +5,6 @@ Knows which replica gave it and what must be given back. Does not know how it wa
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol
 
 from argosy.api.registry.v1.registry_pb2 import Model
@@ -27,6 +26,11 @@ class Held(Protocol):
 
 class Answer:
     """An engine's 200 whose first bytes are here. `close` it, however it ends."""
+
+    __slots__ = (
+        "_closed", "_failed", "_fleet", "_held", "_reply", "_translator", "engine_name",
+        "explanation", "first", "model", "replica",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -60,13 +64,21 @@ class Answer:
             return b"application/json"
         return self._reply.headers.get(b"content-type", b"application/json")
 
-    async def begin(self, deadline: float, *, stream: bool) -> None:
-        """Read `first`: something of a stream, all of another answer. Raises EngineError."""
+    def came_whole(self) -> bool:
+        """Take all of an answer that is no stream as `first`, if it is here."""
+        body = self._reply.read_all_now()
+        if body is None:
+            return False
+        self._take_whole(body)
+        return True
+
+    async def gather(self, deadline: float) -> None:
+        """Wait for all of an answer that is no stream. Raises EngineError."""
+        self._take_whole(await self._reply.read_all(deadline))
+
+    async def begin(self, deadline: float) -> None:
+        """Read something of a stream as `first`. Raises EngineError."""
         translator = self._translator
-        if not stream:
-            body = await self._reply.read_all(deadline)
-            self.first = body if translator is None else translator.feed(body) + translator.end()
-            return
         self.first = data = await self._reply.read(deadline)
         if translator is not None:
             self.first = translator.feed(data)
@@ -74,21 +86,9 @@ class Answer:
                 data = await self._reply.read(deadline)
                 self.first = translator.feed(data) if data else translator.end()
 
-    async def read(self, seconds: float) -> bytes:
-        """Return the next bytes, b"" at the end. Raises EngineError, and holds it against it."""
-        deadline = asyncio.get_running_loop().time() + seconds
+    def _take_whole(self, body: bytes) -> None:
         translator = self._translator
-        try:
-            while True:
-                data = await self._reply.read(deadline)
-                if translator is None:
-                    return data
-                passed = translator.feed(data) if data else translator.end()
-                if passed or not data:
-                    return passed
-        except EngineError as error:
-            self.failed(error)
-            raise
+        self.first = body if translator is None else translator.feed(body) + translator.end()
 
     def push(self, sink: Sink, silence: float) -> None:
         """Hand all that follows to `sink` as it comes; see `Connection.push`."""

@@ -7,7 +7,6 @@ written.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -22,6 +21,7 @@ from argosy.gateway.lane.connection.inbound import Inbound
 from argosy.gateway.lane.dispatch.refusal import clean, public
 from argosy.gateway.lane.record import Course
 from argosy.gateway.lane.request.completion import CompletionRequest
+from argosy.gateway.steps import Signal
 from argosy.kit.errors import Internal
 
 _log = logging.getLogger(__name__)
@@ -75,10 +75,12 @@ async def relay_stream(
     if answer.engine_name != request.model:
         stream.renamed = Renamed(answer.engine_name, request.model)
     stream.feed(answer.first)
-    if not stream.done.done():
+    if not stream.over:
         answer.push(stream, between_tokens)
         inbound.from_source(answer)
-    error = await stream.done
+    while not stream.over:
+        await stream.done
+    error = stream.error
     if isinstance(error, EngineError | EngineFailed | UpstreamMalformed):
         answer.failed(error)
     if isinstance(error, EngineError):
@@ -89,7 +91,12 @@ async def relay_stream(
 
 
 class _Stream:
-    """Takes an engine's bytes and sends them on; `done` tells how it ended."""
+    """Takes an engine's bytes and sends them on until it is `over`; `error` tells how it ended."""
+
+    __slots__ = (
+        "_clock", "_course", "_headers", "_inbound", "_scanner", "done", "error", "over",
+        "renamed", "rest",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -99,7 +106,9 @@ class _Stream:
         course: Course,
         clock: Callable[[], float],
     ) -> None:
-        self.done: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self.done = Signal()
+        self.over = False
+        self.error: Exception | None = None
         # What passed the scanner last, once the stream is complete.
         self.rest = b""
         self.renamed: Renamed | None = None
@@ -112,10 +121,9 @@ class _Stream:
 
     def feed(self, data: bytes) -> None:
         """Take the engine's next bytes."""
-        if self.done.done():
-            return
         try:
-            self._pass(data)
+            if not self.over:
+                self._pass(data)
         except Exception as error:  # noqa: BLE001 - it must reach the task that waits
             _log.error("relay failed", exc_info=error)
             self._end(Internal("The server had an error. Try again."))
@@ -145,7 +153,7 @@ class _Stream:
         if not passed:
             return
         if course.started:
-            self._inbound.write(self._inbound.framed(passed))
+            self._inbound.pass_on(passed)
         else:
             self._open(passed)
         course.chunks = scanner.chunks
@@ -168,7 +176,7 @@ class _Stream:
             self._end(None)
             return
         if passed and course.started:
-            self._inbound.write(self._inbound.framed(passed))
+            self._inbound.pass_on(passed)
         elif passed:
             self._open(passed)
         if scanner.error is not None:
@@ -177,6 +185,8 @@ class _Stream:
             self.ended(None)
 
     def _end(self, result: Exception | None) -> None:
-        self._course.usage = self._scanner.usage
-        if not self.done.done():
-            self.done.set_result(result)
+        if not self.over:
+            self._course.usage = self._scanner.usage
+            self.over = True
+            self.error = result
+            self.done.set()

@@ -7,10 +7,10 @@ reads from it and writes to it; `protocol.py` fills it and starts the next one w
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from argosy.gateway.lane.connection.head import Head
+from argosy.gateway.steps import Signal
 from argosy.kit.errors import ApiError, TooLarge
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ class Inbound:
     message_event: ClassVar = _Unheard()
 
     __slots__ = (
-        "_arrived", "_connection", "_pieces", "_refusal", "_size", "begun", "body", "complete",
-        "disconnected", "head", "keep_alive", "operation", "response_complete", "source",
+        "_arrived", "_connection", "_pieces", "_refusal", "_size", "_transport", "begun", "body",
+        "complete", "disconnected", "head", "keep_alive", "operation", "response_complete",
+        "source",
     )  # fmt: skip
 
     def __init__(self, connection: LaneProtocol, head: Head) -> None:
@@ -60,10 +61,11 @@ class Inbound:
         # Set while an answer is passed on.
         self.source: Source | None = None
         self._connection = connection
+        self._transport = connection.transport
         self._pieces: list[bytes] = []
         self._size = 0
         self._refusal: ApiError | None = None
-        self._arrived: asyncio.Future[None] | None = None
+        self._arrived: Signal | None = None
 
     @property
     def peer(self) -> str:
@@ -107,8 +109,8 @@ class Inbound:
         return self._connection.lane.rooms.limits.max_body_bytes
 
     def _wake(self) -> None:
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
+        if self._arrived is not None:
+            self._arrived.set()
 
     # Reading
 
@@ -117,11 +119,8 @@ class Inbound:
         if not self.complete and self._refusal is None:
             if self.head.expects_continue:
                 self.write(_CONTINUE)
-            self._arrived = asyncio.get_running_loop().create_future()
-            try:
-                await self._arrived
-            finally:
-                self._arrived = None
+            self._arrived = Signal()
+            await self._arrived
         if self._refusal is not None:
             raise self._refusal
         return self.body
@@ -147,6 +146,13 @@ class Inbound:
         """Return a piece of a stream as it is sent."""
         return b"%x\r\n%b\r\n" % (len(data), data) if self.head.chunked else data
 
+    def pass_on(self, data: bytes) -> None:
+        """Send a piece of a stream; a client that is gone gets none."""
+        if not self.disconnected:
+            if self.head.chunked:
+                data = b"%x\r\n%b\r\n" % (len(data), data)
+            self._transport.write(data)
+
     def ending(self, data: bytes) -> bytes:
         """Return the last piece of a stream, which may be empty, and the stream's end."""
         piece = self.framed(data) if data else b""
@@ -155,14 +161,14 @@ class Inbound:
     def write(self, data: bytes) -> None:
         """Send bytes; a client that is gone gets none."""
         if not self.disconnected:
-            self._connection.transport.write(data)
+            self._transport.write(data)
 
     def finish(self, data: bytes) -> None:
-        """Send the last bytes of the answer; the connection goes on to what is next."""
+        """Send the last bytes of the answer."""
         self.source = None
-        self.write(data)
+        if not self.disconnected:
+            self._transport.write(data)
         self.response_complete = True
-        self._connection.answered(self)
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httptools
 from argosy.gateway.access import tokens
 from argosy.gateway.errors import render
+from argosy.gateway.familiar import Familiar
 from argosy.gateway.lane.connection.handover import ordinary_cycle
-from argosy.gateway.lane.connection.head import Head, Memory
+from argosy.gateway.lane.connection.head import Head, remember
 from argosy.gateway.lane.connection.heads import lines
 from argosy.gateway.lane.connection.inbound import Inbound
 from argosy.gateway.lane.connection.patience import Patience
@@ -62,7 +63,7 @@ class LaneProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.lane = lane
         self._patience = Patience(self.loop, self._out_of_patience)
-        self._worker = Worker(lane, self._patience, self._hand_over)
+        self._worker = Worker(lane, self.loop, self._patience, self._answered, self._hand_over)
         # What is parsed now, and what waits for the end of this read.
         self._inbound: Inbound | None = None
         self._ready: Inbound | None = None
@@ -71,7 +72,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._head = b""
         # No message has begun that is not complete.
         self._between = True
-        self._memory = Memory()
+        self._familiar: Familiar[Head] = Familiar()
+        self._most = lane.rooms.limits.max_body_bytes
         self._broken = False
 
     # The connection
@@ -111,19 +113,20 @@ class LaneProtocol(HttpToolsProtocol):
         if self._in_head and not self._broken:
             self._head_continues(data)
         elif fresh and self._between and self._inbound is not None:
-            self._memory.learn(data, self._inbound.head)
+            remember(self._familiar, data, self._inbound.head)
 
     def _again(self, data: bytes) -> bool:
         """Take a request whose head is the last one's, if that is what `data` is."""
-        body = self._memory.body(data, self.lane.rooms.limits.max_body_bytes)
-        if body is None or self._memory.head is None:
+        body = self._familiar.body(data, self._most)
+        head = self._familiar.meaning
+        if body is None or head is None:
             return False
         if self.cycle is not None and not self.cycle.response_complete:
             return False
-        inbound = self._inbound = Inbound(self, self._memory.head)
+        inbound = self._inbound = Inbound(self, head)
         inbound.came_whole(body)
         self.cycle = cast("RequestResponseCycle", inbound)
-        self._worker.start(inbound, self.tasks)
+        self._worker.start(inbound)
         return True
 
     def pause_writing(self) -> None:
@@ -223,7 +226,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle | Inbound, app: Any) -> None:
         if isinstance(cycle, Inbound):
-            self._worker.start(cycle, self.tasks)
+            self._worker.start(cycle)
             return
         self._ordinary = cycle
         self._patience.forever()
@@ -232,11 +235,10 @@ class LaneProtocol(HttpToolsProtocol):
     def _start_ready(self) -> None:
         inbound, self._ready = self._ready, None
         if inbound is not None:
-            self._worker.start(inbound, self.tasks)
+            self._worker.start(inbound)
 
-    def answered(self, inbound: Inbound) -> None:
+    def _answered(self, inbound: Inbound) -> None:
         """The lane's answer is written; go on to what is next."""
-        self._worker.serving = None
         if not inbound.complete:
             self._part()
         elif inbound.keep_alive:

@@ -1,12 +1,13 @@
-"""The one task of a connection that serves the lane's requests, one after the other.
+"""Serves the lane's requests of one connection, one after the other.
 
-Knows the task's life: it begins with the connection's first request and ends with the connection.
-Does not know how requests come, nor what they are.
+A request runs in the callbacks that bring its bytes and its engine's: no task is made for it.
+Knows when the next one may begin. Does not know how requests come, nor what they are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,41 +16,62 @@ from argosy.gateway.lane.connection.handover import HandOver
 from argosy.gateway.lane.connection.inbound import Inbound
 from argosy.gateway.lane.connection.patience import Patience
 from argosy.gateway.lane.exchange import Exchange
+from argosy.gateway.steps import Steps
 from argosy.kit.errors import ApiError
 
 if TYPE_CHECKING:
     from argosy.gateway.lane.lane import Lane
+
+_log = logging.getLogger(__name__)
 
 
 class Worker:
     """`serving` is the request that is worked on, or is next; None between requests."""
 
     __slots__ = (
-        "_exchange", "_hand_over", "_idle", "_lane", "_lost", "_patience", "_task", "serving",
+        "_answered", "_beginning", "_exchange", "_hand_over", "_lane", "_loop", "_lost",
+        "_patience", "_steps", "serving",
     )  # fmt: skip
 
     def __init__(
-        self, lane: Lane, patience: Patience, hand_over: Callable[[Inbound], None]
+        self,
+        lane: Lane,
+        loop: asyncio.AbstractEventLoop,
+        patience: Patience,
+        answered: Callable[[Inbound], None],
+        hand_over: Callable[[Inbound], None],
     ) -> None:
-        """`hand_over` gets what the ordinary API is to answer."""
+        """`answered` is told of each that is; `hand_over` gets what the ordinary API answers."""
         self.serving: Inbound | None = None
         self._lane = lane
+        self._loop = loop
         self._patience = patience
+        self._answered = answered
         self._hand_over = hand_over
+        self._steps = Steps(self._ended)
         self._exchange: Exchange | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._idle: asyncio.Future[None] | None = None
+        self._beginning = False
         self._lost = False
 
-    def start(self, inbound: Inbound, tasks: set[asyncio.Task[None]]) -> None:
-        """Serve `inbound` now; the one before is finished. `tasks` keeps account of tasks."""
+    def start(self, inbound: Inbound) -> None:
+        """Serve `inbound` now, or in a moment; the one before is finished."""
         self.serving = inbound
-        if self._task is None:
-            self._task = asyncio.create_task(self._serve(), name="lane connection")
-            tasks.add(self._task)
-            self._task.add_done_callback(tasks.discard)
-        else:
-            self._wake()
+        # Where the one before was answered at once and is still on the stack, `begin` goes on.
+        if not self._beginning and self._lane.turn.takes(self, self._loop):
+            self.begin()
+
+    def begin(self) -> None:
+        """Begin what is to be served, and what follows as long as it is answered at once."""
+        self._beginning = True
+        try:
+            while self.serving is not None and self._exchange is None and not self._lost:
+                lane = self._lane
+                exchange = Exchange(lane.rooms, lane.drain, self.serving, self._steps)
+                self._exchange = exchange
+                self._patience.until(exchange.expiry)
+                self._steps.start(exchange.run())
+        finally:
+            self._beginning = False
 
     def complete(self, inbound: Inbound) -> None:
         """The body of `inbound` is complete: from now on the engine is waited for."""
@@ -69,38 +91,21 @@ class Worker:
         return True
 
     def lost(self) -> None:
-        """The client is gone: end the request, and the task."""
+        """The client is gone: end the request."""
         self._lost = True
         if self.serving is not None:
             self.serving.disconnected = True
         self.interrupt(ClientDisconnected("The client went away."))
-        self._wake()
 
-    def _wake(self) -> None:
-        if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
-
-    async def _serve(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - this is a coroutine of a task
-        loop = asyncio.get_running_loop()
-        while not self._lost:
-            inbound = self.serving
-            if inbound is None:
-                self._idle = loop.create_future()
-                await self._idle
-                self._idle = None
-                continue
-            exchange = self._exchange = Exchange(self._lane.rooms, self._lane.drain, inbound, task)
-            self._patience.until(exchange.expiry)
-            try:
-                await exchange.run()
-            except HandOver:
-                self.serving = None
-                self._hand_over(inbound)
-            except BaseException:
-                # Nobody would serve this connection any more.
-                inbound.abort()
-                raise
-            finally:
-                self._exchange = None
+    def _ended(self, error: BaseException | None) -> None:
+        inbound, self.serving, self._exchange = self.serving, None, None
+        if inbound is None:
+            return
+        if error is None:
+            self._answered(inbound)
+        elif isinstance(error, HandOver):
+            self._hand_over(inbound)
+        else:
+            # Whatever could not even be answered.
+            _log.error("request broke off", exc_info=error)
+            inbound.abort()

@@ -20,7 +20,8 @@ class RetryBudget:
 
     def request(self) -> None:
         """A client's request arrived."""
-        self._left = min(self._reserve, self._left + self._share)
+        left = self._left + self._share
+        self._left = left if left < self._reserve else self._reserve
 
     def take(self) -> bool:
         """Ask for a retry."""

@@ -8,15 +8,14 @@ instead: `routes.py` does.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from argosy.api.registry.v1.registry_pb2 import Model
-from argosy.gateway.engines.client import Header, Reply
+from argosy.gateway.engines.client import Reply
 from argosy.gateway.engines.failures import (
     AdapterRefused,
     ConnectFailed,
@@ -38,6 +37,7 @@ from argosy.gateway.placement.adapters import Placement
 from argosy.gateway.placement.lease import Lease
 from argosy.gateway.routing.policy import Ask
 from argosy.gateway.routing.router import Router
+from argosy.gateway.steps import in_task
 from argosy.kit.errors import ApiError, InvalidRequest, Unavailable
 from prometheus_client import CollectorRegistry
 
@@ -46,9 +46,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `total` bounds the whole request, so also an answer that comes in one piece."""
+    """Seconds: until an engine begins to stream, until an answer that comes in one piece is here,
+    between two tokens of a stream, and for all of a request.
+    """
 
     first_byte: float = 60.0
+    whole: float = 300.0
     between_tokens: float = 30.0
     total: float = 600.0
 
@@ -82,11 +85,12 @@ class Dispatcher:
         self,
         model: Model,
         request: CompletionRequest,
-        headers: Sequence[Header],
+        headers: bytes,
         sender: Sender = Sender(),  # noqa: B008 - immutable
     ) -> Answer:
         """Return an answer whose first bytes are here, the whole of it if it is not a stream.
 
+        `headers` are lines for the engine, and `request` the rest.
         Raises an ApiError once nothing more can be tried.
         """
         way = self._way(model.pool)
@@ -95,7 +99,7 @@ class Dispatcher:
         last: ApiError | None = None
         retried = False
         while True:
-            lease = await self._lease(going, last) if model.adapter_path else None
+            lease = await self._lease(going, last) if going.adapted else None
             replica = lease.replica if lease is not None else self._choose(going, last)
             try:
                 if lease is None:
@@ -135,7 +139,8 @@ class Dispatcher:
         """Say what each policy thinks of each replica of the model's pool, now."""
         way = self._way(model.pool)
         replicas, now = way.replicas, self._fleet.now()
-        ask = way.ask(model, now, resident=self._residency(model))
+        resident = self._residency(model) if model.adapter_path else None
+        ask = way.ask(model, now, resident=resident)
         placed = self._placement.explain(model) if model.adapter_path else None
         return explained(model, way.router, replicas, ask, placed)
 
@@ -167,7 +172,7 @@ class Dispatcher:
             going.model,
             self._fleet.now(),
             tried=going.tried,
-            resident=self._residency(going.model),
+            resident=self._residency(going.model) if going.adapted else None,
             prompt=going.prompt,
         )
 
@@ -192,8 +197,10 @@ class Dispatcher:
         lease = self._placement.try_lease(model, usable)
         if lease is None:
             try:
-                lease = await self._placement.lease(
-                    model, usable, project_id=sender.project_id, priority=sender.priority
+                lease = await in_task(
+                    self._placement.lease(
+                        model, usable, project_id=sender.project_id, priority=sender.priority
+                    )
                 )
             except EngineError as error:
                 # Every usable replica was tried there.
@@ -203,9 +210,7 @@ class Dispatcher:
             going.explanation = route_header(lease.replica, verdicts)
         return lease
 
-    def _residency(self, model: Model) -> Callable[[Any], bool] | None:
-        if not model.adapter_path:
-            return None
+    def _residency(self, model: Model) -> Callable[[Any], bool]:
         return lambda replica: self._placement.resident(replica, model.id)
 
     # Asking
@@ -220,8 +225,10 @@ class Dispatcher:
                 "adapter was forgotten", extra={"replica": replica.url, "model": going.model.id}
             )
         model, sender = going.model, going.sender
-        lease = await self._placement.lease(
-            model, (replica,), project_id=sender.project_id, priority=sender.priority
+        lease = await in_task(
+            self._placement.lease(
+                model, (replica,), project_id=sender.project_id, priority=sender.priority
+            )
         )
         try:
             return await self._attempt(replica, lease, going)
@@ -235,8 +242,10 @@ class Dispatcher:
         else:
             self._attempts.first += 1
             going.asked = True
-        seconds = self._timeouts.first_byte if request.stream else self._timeouts.total
-        deadline = asyncio.get_running_loop().time() + seconds
+        timeouts = self._timeouts
+        seconds = timeouts.first_byte if request.stream else timeouts.whole
+        # The loop's time is the monotonic clock's.
+        deadline = self._fleet.now() + seconds
         if replica.ejection.out:
             replica.ejection.begin(self._fleet.now())
         replica.in_flight += 1
@@ -257,7 +266,10 @@ class Dispatcher:
         try:
             if reply.status != 200:
                 await self._refused(replica, reply, lease)
-            await answer.begin(deadline, stream=request.stream)
+            if request.stream:
+                await answer.begin(deadline)
+            elif not answer.came_whole():
+                await answer.gather(deadline)
         except BaseException:
             answer.abandon()
             raise
@@ -270,8 +282,7 @@ class Dispatcher:
         return answer
 
     async def _refused(self, replica: Replica, reply: Reply, lease: Lease | None) -> None:
-        deadline = asyncio.get_running_loop().time() + self._timeouts.between_tokens
-        body = await reply.read_all(deadline)
+        body = await reply.read_all(self._fleet.now() + self._timeouts.between_tokens)
         adapters = replica.dialect.adapters
         if lease is not None and adapters and adapters.unknown_model(reply.status, body):
             lease.lost()

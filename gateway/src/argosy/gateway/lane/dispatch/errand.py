@@ -5,17 +5,14 @@ Knows nothing of how the next replica is found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from argosy.api.registry.v1.registry_pb2 import Model
-from argosy.gateway.engines.client import Header
 from argosy.gateway.engines.replica import Replica
 from argosy.gateway.lane.dispatch.pool_way import PoolWay
 from argosy.gateway.lane.request.completion import CompletionRequest
+from msgspec import Struct
 
 
-class Sender(NamedTuple):
+class Sender(Struct, frozen=True):
     """For whom a request is routed: equal prompts of one project share an engine's cache."""
 
     project_id: str = ""
@@ -28,18 +25,21 @@ class Errand:
     """Lives as long as `Dispatcher.open`. `tried` are the replicas that failed it."""
 
     __slots__ = (
-        "asked", "explanation", "headers", "model", "prompt", "request", "sender", "tried", "way",
+        "adapted", "asked", "explanation", "headers", "model", "prompt", "request", "sender",
+        "tried", "way",
     )  # fmt: skip
 
     def __init__(
         self,
         model: Model,
         request: CompletionRequest,
-        headers: Sequence[Header],
+        headers: bytes,
         sender: Sender,
         way: PoolWay,
     ) -> None:
         self.model = model
+        # It needs an adapter.
+        self.adapted = bool(model.adapter_path)
         self.request = request
         self.headers = headers
         self.sender = sender

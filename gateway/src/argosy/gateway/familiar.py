@@ -1,0 +1,71 @@
+"""A head that comes again and again: known by its bytes, so that it need not be parsed again.
+
+A client sends the same head over a connection, and an engine the same with each answer, but for the
+length of the body. What is the same to the byte was judged before; whatever is not goes to the
+parser. Knows where a head and its `content-length` end; does not know what a head says.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)\r\n", re.IGNORECASE)
+_MOST_DIGITS: Final = 9
+# Heads learned in vain, one after the other, until it is given up: some are never sent again.
+_PATIENCE: Final = 8
+
+
+class Familiar(Generic[T]):
+    """The last head that was worth it; `meaning` is what it was parsed into, None for no head."""
+
+    __slots__ = ("_after", "_before", "_vain", "meaning")
+
+    def __init__(self) -> None:
+        self.meaning: T | None = None
+        self._before = b""
+        self._after = b""
+        self._vain = 0
+
+    def body(self, data: bytes, most: int) -> bytes | None:
+        """Return the body if `data` is one whole message with this head, of at most `most` bytes.
+
+        None means that the parser must look, whatever the reason.
+        """
+        before, after = self._before, self._after
+        if not before or not data.startswith(before):
+            return None
+        start = len(before)
+        end = data.find(b"\r", start, start + _MOST_DIGITS + 1)
+        digits = data[start:end]
+        if end < 0 or not digits.isdigit() or not data.startswith(after, end):
+            return None
+        start = end + len(after)
+        length = int(digits)
+        if length != len(data) - start or length > most:
+            return None
+        self._vain = 0
+        return data[start:]
+
+    @property
+    def learns(self) -> bool:
+        """Whether `learn` is still worth a call."""
+        return self._vain < _PATIENCE
+
+    def learn(self, data: bytes, meaning: T) -> None:
+        """Remember the head of `data`, one whole message that the parser has read as `meaning`."""
+        if self._vain >= _PATIENCE:
+            return
+        self._vain += 1
+        self.forget()
+        end = data.find(b"\r\n\r\n") + 4
+        found = list(_LENGTH.finditer(data, 0, end))
+        if len(found) == 1:
+            self.meaning = meaning
+            self._before, self._after = data[: found[0].start(1)], data[found[0].end(1) : end]
+
+    def forget(self) -> None:
+        """Know no head."""
+        self.meaning, self._before = None, b""
