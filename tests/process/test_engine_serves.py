@@ -301,6 +301,16 @@ def test_what_cannot_be_done_is_refused(
     assert reason in answer.json()["error"]["message"]
 
 
+def test_parameters_that_leave_no_token_fail_alone(loaded: Engine) -> None:
+    # No token is allowed but the one that may not come yet.
+    impossible = {"allowed_token_ids": [2], "min_tokens": 4}
+    with ThreadPoolExecutor(2) as pool:
+        good = pool.submit(say, loaded.sdk, "llama", max_tokens=40, extra_body={"ignore_eos": True})
+        with pytest.raises(openai.BadRequestError, match="No token can be chosen"):
+            say(loaded.sdk, "llama", temperature=1, extra_body=impossible)
+        assert good.result().usage.completion_tokens == 40
+
+
 def test_a_client_that_goes_ends_the_work_and_a_full_queue_says_so(loaded: Engine) -> None:
     long: dict[str, Any] = {"extra_body": {"ignore_eos": True}, "max_tokens": 480, "stream": True}
     streams = [say(loaded.sdk, "mpt", logprobs=None, **long) for _ in range(4)]

@@ -173,8 +173,7 @@ def test_what_vllm_cannot_load_answers_too(fleet: Fleet) -> None:
         model=BASE,
         training_file=file.id,
         seed=1,
-        extra_body={"argosy": {"scale": "prompt_tuning", "virtual_tokens": 8, "max_steps": 2,
-                               "batch_size": 2}},
+        extra_body={"argosy": {"scale": "prompt_tuning", "virtual_tokens": 8, "max_steps": 2}},
     )  # fmt: skip
     ended = wait_until(
         lambda: (j := client.fine_tuning.jobs.retrieve(job.id)).finished_at and j, 400, "the job"

@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 from argosy.engine.compute.sequence import Sequence
 from argosy.engine.compute.weights import Weights
+from argosy.engine.errors import BadRequest
 from torch.nn.functional import pad
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
@@ -47,7 +48,10 @@ class Batch:
         if self._rows:
             self._together()
         for sequence in self._alone:
-            sequence.accept(self._forward([sequence], sequence.memory_length, sequence.memory)[0])
+            _accept(
+                sequence,
+                self._forward([sequence], sequence.memory_length, sequence.memory)[0],
+            )
             sequence.memory_length += 1
         self._let_go()
 
@@ -66,7 +70,7 @@ class Batch:
             return
         self._reading.remove(sequence)
         sequence.memory_length = end
-        sequence.accept(logits[0])
+        _accept(sequence, logits[0])
         if sequence.done:
             return
         if _grows(sequence.memory):
@@ -115,7 +119,7 @@ class Batch:
         logits, self._cache = self._run(self._rows, inputs, self._cache)
         self._lengths = [length + 1 for length in self._lengths]
         for row, scores in zip(self._rows, logits, strict=True):
-            row.accept(scores)
+            _accept(row, scores)
 
     def _forward(self, rows: list[Sequence], length: int, memory: Any) -> torch.Tensor:
         """Take one step of a sequence that stays alone."""
@@ -168,6 +172,15 @@ class Batch:
     @property
     def _device(self) -> Any:
         return self._weights.device
+
+
+def _accept(sequence: Sequence, logits: torch.Tensor) -> None:
+    """Let a sequence choose its token; one that cannot, ends, and the others go on."""
+    try:
+        sequence.accept(logits)
+    except (RuntimeError, ValueError, IndexError):
+        sequence.done = True
+        sequence.tell(BadRequest("No token can be chosen under these sampling parameters."))
 
 
 def _over(sequence: Sequence) -> bool:

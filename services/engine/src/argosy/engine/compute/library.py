@@ -7,8 +7,6 @@ keeps them. Loads run in the caller's thread, one for each folder however many a
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +28,10 @@ class _Shelf:
     lock: threading.Lock = field(default_factory=threading.Lock)
     weights: Weights | None = None
     prompts: dict[str, torch.Tensor] = field(default_factory=dict)
+    # Names that went while somebody used the weights.
+    gone: set[str] = field(default_factory=set)
+    # The weights' own name went.
+    whole_gone: bool = False
     users: int = 0
     used: int = 0
     reserved: int = 0
@@ -77,17 +79,8 @@ class Library:
         with self._lock:
             shelf = self._shelves[artifact.weights]
             shelf.users -= 1
-            if shelf.weights is None and not shelf.users:
-                del self._shelves[artifact.weights]
-
-    @contextmanager
-    def using(self, artifact: Artifact) -> Iterator[Means]:
-        """Use the artefact for the time of the block."""
-        means = self.take(artifact)
-        try:
-            yield means
-        finally:
-            self.give_back(artifact)
+            if not shelf.users:
+                self._tidy(artifact.weights, shelf)
 
     def forget(self, artifact: Artifact) -> None:
         """Free what only this artefact needs, if nobody uses it now."""
@@ -95,11 +88,21 @@ class Library:
             shelf = self._shelves.get(artifact.weights)
             if shelf is None:
                 return
-            shelf.prompts.pop(artifact.name, None)
-            if shelf.weights is not None and not shelf.users:
-                shelf.weights.adapters.drop(artifact.name)
-            if artifact.kind is Kind.WEIGHTS and not shelf.users:
-                del self._shelves[artifact.weights]
+            shelf.gone.add(artifact.name)
+            if artifact.kind is Kind.WEIGHTS:
+                shelf.whole_gone = True
+            if not shelf.users:
+                self._tidy(artifact.weights, shelf)
+
+    def _tidy(self, folder: Path, shelf: _Shelf) -> None:
+        """Free what nobody uses and nobody can ask for any more."""
+        for name in shelf.gone:
+            shelf.prompts.pop(name, None)
+            if shelf.weights is not None:
+                shelf.weights.adapters.drop(name)
+        shelf.gone.clear()
+        if shelf.weights is None or shelf.whole_gone:
+            del self._shelves[folder]
 
     def _reserve(self, folder: Path) -> _Shelf:
         with self._lock:
@@ -132,7 +135,9 @@ class Library:
 
     def _means(self, artifact: Artifact, shelf: _Shelf, weights: Weights) -> Means:
         name = artifact.name
+        shelf.gone.discard(name)
         if artifact.kind is Kind.WEIGHTS:
+            shelf.whole_gone = False
             return Means(weights)
         if artifact.kind is Kind.LORA:
             if name not in weights.adapters:

@@ -70,7 +70,8 @@ ARCHITECTURES: Final[dict[str, Architecture]] = {
     # Their text side: images are the gateway's and vLLM's matter.
     **dict.fromkeys(
         ("LlavaForConditionalGeneration", "Gemma3ForConditionalGeneration"),
-        Architecture(prompt_tuning=False, score_head=False),
+        # Trained on all linear layers, the vision tower's too, for which vLLM takes no LoRA.
+        Architecture(vllm_lora=False, prompt_tuning=False, score_head=False),
     ),
     "ChatGLMModel": _VLLM_ONLY,
     "ChatGLMForConditionalGeneration": _VLLM_ONLY,
