@@ -19,6 +19,7 @@ from argosy.kit.outbox import Outbox
 from argosy.trainer.app import MIGRATIONS, SCHEMA
 from argosy.trainer.domain import worker_lines
 from argosy.trainer.domain.asked import Asked
+from argosy.trainer.domain.cost import Cost
 from argosy.trainer.domain.job import Job, JobError, Lease
 from argosy.trainer.domain.states import State, Verb
 from argosy.trainer.metrics import TrainerMetrics
@@ -167,8 +168,8 @@ async def test_who_lost_the_lease_writes_nothing(bench: Bench) -> None:
     assert await bench.state(job) is State.RUNNING
     await fresh.finalizing(8)
     with pytest.raises(LeaseLost):
-        await stale.succeeded(8)
-    await fresh.succeeded(8)
+        await stale.succeeded(8, Cost())
+    await fresh.succeeded(8, Cost())
     assert await bench.state(job) is State.SUCCEEDED
 
 
@@ -215,7 +216,7 @@ async def test_a_cancel_after_the_training_comes_too_late(bench: Bench) -> None:
     await recorder.finalizing(8)
     with pytest.raises(InvalidRequest, match="has finished training and is publishing its model"):
         await bench.control(Verb.CANCEL, job.project_id, job.id)
-    await recorder.succeeded(8)
+    await recorder.succeeded(8, Cost())
 
 
 async def test_what_is_told_again_is_kept_once(bench: Bench) -> None:
@@ -226,7 +227,7 @@ async def test_what_is_told_again_is_kept_once(bench: Bench) -> None:
     await recorder.step(worker_lines.Step(1, 1.5, 0.5, 0.001, 1.0, 70, 50.0))
     await recorder.step(worker_lines.Step(2, 1.0, 0.5, 0.001, 1.0, 30, 50.0))
     await recorder.finalizing(2)
-    await recorder.succeeded(2)
+    await recorder.succeeded(2, Cost())
     async with bench.transactions.begin() as connection:
         done = await jobs.find(connection, job.id)
         query = "SELECT count(*) FROM events WHERE key = 'step:1'"
