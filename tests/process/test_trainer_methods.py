@@ -151,7 +151,7 @@ async def test_a_file_of_the_wrong_kind_is_refused_with_the_right_ones(
         assert f"'{kind}'" in refused.value.message
 
 
-async def test_c32_e05_what_the_child_drops_is_told_and_kept(ships: Yard, trainer: Trainer) -> None:
+async def test_c32_what_the_child_drops_is_told_and_kept(ships: Yard, trainer: Trainer) -> None:
     trainer.control(dropped=[3, 7])
     try:
         async with Tuner(trainer) as tuner:
