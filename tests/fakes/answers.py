@@ -32,6 +32,12 @@ def _scripted(request: dict[str, Any]) -> list[str]:
     return answers
 
 
+def _mark(request: dict[str, Any]) -> str:
+    """Return what tells answers to different questions apart."""
+    asked = request.get("messages") or request.get("prompt")
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]
+
+
 class Completion:
     """One answer's content, whole or in events. `cached` tokens of the prompt cost nothing."""
 
@@ -52,7 +58,7 @@ class Completion:
         self.told = False
         self._choices = range(request.get("n") or 1)
         self._head = {
-            "id": f"{'chatcmpl' if self._chat else 'cmpl'}-fake",
+            "id": f"{'chatcmpl' if self._chat else 'cmpl'}-{_mark(request)}",
             "created": int(time.time()),
             "model": model,
         }

@@ -34,6 +34,7 @@ from argosy.gateway.http.fleet import Resources, fleet_application
 from argosy.gateway.http.oauth import TokenDesk
 from argosy.gateway.metering.usage import Usage
 from argosy.gateway.upstream.accounts import AccountsClient
+from argosy.gateway.upstream.completions import CompletionsClient
 from argosy.gateway.upstream.datasets import DatasetsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
@@ -366,6 +367,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
                 registry_models=ModelsClient(channel),
                 token_desk=TokenDesk(authenticator, AccessTokens(PEPPER, SystemClock())),
                 tuning=TuningClient(channel),
+                completions=CompletionsClient(channel),
                 datasets=DatasetsClient(channel),
                 graders=GraderClient(channel),
                 tuning_reports=TuningReportClient(channel),

@@ -22,6 +22,7 @@ from argosy.gateway.metering.spool import Spool
 from argosy.gateway.plane import build_plane, serve_lane
 from argosy.gateway.settings import GatewaySettings
 from argosy.gateway.upstream.accounts import AccountsClient
+from argosy.gateway.upstream.completions import CompletionKeeper, CompletionsClient
 from argosy.gateway.upstream.datasets import DatasetsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
@@ -76,6 +77,9 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
     )
     meter = Meter(spool, bus, clock=clock, metrics=metrics)
 
+    completions = CompletionsClient(registry)
+    keeper = CompletionKeeper(completions, metrics)
+
     ordinary = fleet_application(
         Resources(
             accounts=accounts,
@@ -83,6 +87,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
                 limit=settings.max_body_bytes, timeout=settings.body_timeout_seconds
             ),
             clock=clock,
+            completions=completions,
             datasets=DatasetsClient(registry),
             embedding=EmbeddingClient(embedder, timeout=settings.embed_timeout_seconds),
             explainer=plane.dispatcher,
@@ -108,6 +113,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
     runtime.health.check("catalogue", watch.ready)
     runtime.background(watch.run(), "catalogue watch")
     runtime.background(meter.run(), "usage drain")
+    runtime.background(keeper.run(), "completion keeper")
     await serve_lane(
         runtime,
         plane,
@@ -116,6 +122,8 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
         models=models,
         meter=meter,
         pepper=pepper,
+        keep=keeper.keep,
     )
     # Added last, so that it runs once the last request is recorded.
+    runtime.on_stop(lambda: keeper.flush(_FLUSH_SECONDS))
     runtime.on_stop(lambda: meter.flush(_FLUSH_SECONDS))

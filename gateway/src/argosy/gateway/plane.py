@@ -25,6 +25,7 @@ from argosy.gateway.lane.drain import Drain
 from argosy.gateway.lane.lane import Lane
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.rooms import LaneLimits, Models, Recorder, Rooms
+from argosy.gateway.lane.storing import Keep
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
 from argosy.gateway.placement.upkeep import Upkeep
 from argosy.gateway.routing.router import default_router
@@ -111,11 +112,12 @@ async def serve_lane(
     meter: Recorder,
     pepper: bytes,
     shared_port: bool = False,
+    keep: Keep | None = None,
 ) -> None:
     """Open the public port; `ordinary` gets what is not the lane's. Drains at the stop.
 
     `pepper` is the secret of keys, from which others can be made. With `shared_port` other workers
-    serve the same port.
+    serve the same port. `keep` takes completions that are to be stored.
     """
     settings, metrics = runtime.settings, runtime.metrics
     rooms = Rooms(
@@ -135,6 +137,7 @@ async def serve_lane(
             settings.cache_salt_secret.get_secret_value().encode() or derived_secret(pepper)
         ),
         access_log=settings.access_log,
+        keep=keep,
     )
     drain = Drain()
     lane = Lane(ordinary, rooms, drain)

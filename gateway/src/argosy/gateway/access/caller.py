@@ -40,3 +40,5 @@ class Caller:
     model_limits: Mapping[str, Limits] | None = None
     # The project's money of the month is used up.
     spend_exhausted: bool = False
+    # Requests that say so are stored.
+    stores_completions: bool = False

@@ -193,6 +193,7 @@ def _caller(key: Key, project: Project | None) -> Caller:
         user_id=key.user_id,
         project_role=key.project_role or PROJECT_ROLE_MEMBER,
         spend_exhausted=project.spend_exhausted if project else False,
+        stores_completions=project.stores_completions if project else False,
         key_limits=key.limits if key.HasField("limits") else None,
         project_limits=project.limits if project and project.HasField("limits") else None,
         model_limits=dict(project.model_limits) if project and project.model_limits else None,

@@ -81,7 +81,7 @@ class FineTuningController(Controller):
         tuning: Given[TuningClient],
     ) -> Page:
         page = page_request(query_of(request, "after", "limit"), maximum=_MAX_JOBS)
-        answer = await tuning.list(caller.project_id, page, _metadata_filter(request))
+        answer = await tuning.list(caller.project_id, page, metadata_filter(request))
         return page_of([job_json(job) for job in answer.jobs], has_more=answer.has_more)
 
     @get("/{job_id:str}")
@@ -134,7 +134,7 @@ class FineTuningController(Controller):
         return page_of(data, has_more=answer.has_more)
 
 
-def _metadata_filter(request: Request[Any, Any, Any]) -> dict[str, str]:
+def metadata_filter(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Return the pairs of `metadata[k]=v`; raises InvalidRequest for another form."""
     wanted: dict[str, str] = {}
     for name, value in request.query_params.multi_items():

@@ -21,10 +21,12 @@ from argosy.gateway.http.fine_tuning import FineTuningController, TuningMethodsC
 from argosy.gateway.http.graders import GraderController
 from argosy.gateway.http.oauth import OAuthController, TokenDesk
 from argosy.gateway.http.ports import Models, RecordUsage
+from argosy.gateway.http.stored_completions import StoredCompletionsController
 from argosy.gateway.http.tuned_models import TunedModelsController
 from argosy.gateway.http.tuning_report import TuningReportController
 from argosy.gateway.http.usage import UsageController
 from argosy.gateway.upstream.accounts import AccountsClient
+from argosy.gateway.upstream.completions import CompletionsClient
 from argosy.gateway.upstream.datasets import DatasetsClient
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
@@ -45,6 +47,7 @@ class Resources:
     accounts: AccountsClient
     body_reader: BodyReader
     clock: Clock
+    completions: CompletionsClient
     datasets: DatasetsClient
     embedding: EmbeddingClient
     explainer: Explainer
@@ -81,6 +84,7 @@ def fleet_application(
             TuningMethodsController,
             TuningReportController,
             OAuthController,
+            StoredCompletionsController,
             TunedModelsController,
             UsageController,
         ],

@@ -24,6 +24,7 @@ from argosy.gateway.errors import (
     outcome,
     render,
 )
+from argosy.gateway.lane import storing
 from argosy.gateway.lane.answer.relay import relay_stream, relay_whole
 from argosy.gateway.lane.connection.handover import HandOver
 from argosy.gateway.lane.connection.heads import lines
@@ -158,6 +159,8 @@ class Exchange:
             self._fail(Internal("The server had an error. Try again."))
         else:
             note(self._rooms, self._course, Outcome.OK, self._span)
+            if self._course.keeping is not None and self._rooms.keep is not None:
+                self._rooms.keep(self._course.keeping)
             self._inbound.finish(last)
 
     async def _work(self) -> bytes:
@@ -180,6 +183,8 @@ class Exchange:
         request = course.request = parse(
             inbound.operation, body, rooms.salts.ending(caller.project_id)
         )
+        if caller.stores_completions and inbound.operation is Operation.CHAT:
+            course.keeping = storing.begin(caller, body)
         route = rooms.models.route(caller.project_id, request.model)
         if route is None:
             return await self._serve(caller, await self._find(caller, request.model), request)

@@ -16,6 +16,7 @@ from argosy.gateway.lane import timeline
 from argosy.gateway.lane.answer.sse import StreamScanner, TokenUsage
 from argosy.gateway.lane.request.completion import CompletionRequest, Operation
 from argosy.gateway.lane.rooms import Rooms
+from argosy.gateway.lane.storing import Keeping
 from argosy.gateway.metering.usage import Usage
 from msgspec import Struct
 from opentelemetry.trace import Span
@@ -62,6 +63,8 @@ class Course(Struct):
     # Knows the engine's count of what the client got so far, where the engine tells it.
     scanner: StreamScanner | None = None
     chunks: int = 0
+    # Takes the answer of a request that is to be stored.
+    keeping: Keeping | None = None
     started: bool = False
     first_token_at: float | None = None
 

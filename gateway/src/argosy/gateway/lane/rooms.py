@@ -17,6 +17,7 @@ from argosy.gateway.admission.permits import Admission
 from argosy.gateway.lane.dispatch.dispatcher import Dispatcher, Timeouts
 from argosy.gateway.lane.dispatch.salt import CacheSalts
 from argosy.gateway.lane.metrics import LaneMetrics
+from argosy.gateway.lane.storing import Keep
 from argosy.gateway.metering.usage import Usage
 from argosy.kit.clock import Clock
 from argosy.kit.tracing import Sampler
@@ -79,6 +80,8 @@ class Rooms:
     sampler: Sampler
     salts: CacheSalts
     access_log: bool = False
+    # Takes completions that are to be stored; None where nobody stores any.
+    keep: Keep | None = None
     request_ids: RequestIds = field(default_factory=RequestIds)
     # Draws the targets of routes.
     rng: random.Random = field(default_factory=random.Random)

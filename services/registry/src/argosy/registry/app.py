@@ -9,6 +9,7 @@ import grpc
 from argosy.api import ids, subjects
 from argosy.api.registry.v1 import (
     accounts_pb2_grpc,
+    completions_pb2_grpc,
     datasets_pb2_grpc,
     measures_pb2_grpc,
     prices_pb2_grpc,
@@ -26,6 +27,8 @@ from argosy.registry.blobs.adapters import AdapterFolders
 from argosy.registry.blobs.files import FileBlobs
 from argosy.registry.blobs.staging import Staging
 from argosy.registry.datasets.app import open_datasets
+from argosy.registry.datasets.rpc_completions import CompletionServicer
+from argosy.registry.datasets.usecases.completions import Completions
 from argosy.registry.datasets.usecases.versions import Versions, VersionSources
 from argosy.registry.intake.artifacts import ArtifactLimits
 from argosy.registry.intake.catalog_file import read_catalog_file
@@ -79,6 +82,7 @@ SERVICES = (
     "argosy.api.registry.v1.PeopleService",
     "argosy.api.registry.v1.BudgetService",
     "argosy.api.registry.v1.DatasetService",
+    "argosy.api.registry.v1.CompletionService",
 )
 
 
@@ -204,9 +208,11 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         idle_seconds=settings.upload_idle_seconds,
     )
 
+    stored = CompletionServicer(Completions(database))
     datasets = open_datasets(runtime, database, blobs, versions, staging.remove_abandoned)
 
     def register(server: grpc.aio.Server) -> None:
+        completions_pb2_grpc.add_CompletionServiceServicer_to_server(stored, server)
         datasets_pb2_grpc.add_DatasetServiceServicer_to_server(datasets, server)
         registry_pb2_grpc.add_CatalogServiceServicer_to_server(catalog_servicer, server)
         registry_pb2_grpc.add_FileServiceServicer_to_server(file_servicer, server)

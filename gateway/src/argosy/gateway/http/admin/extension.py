@@ -39,6 +39,8 @@ class ProjectExtension(Struct, forbid_unknown_fields=True):
 
     limits: Limits | None = None
     share: Annotated[float, Meta(gt=0, le=1000)] | None = None
+    # Chat completions whose request says `store` are kept.
+    stores_completions: bool | None = None
 
 
 class KeyExtension(Struct, forbid_unknown_fields=True):

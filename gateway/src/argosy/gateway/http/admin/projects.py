@@ -89,6 +89,7 @@ class ProjectsController(Controller):
             name=body.name,
             limits=limits_message(body.argosy),
             share=body.argosy.share if body.argosy else None,
+            stores_completions=body.argosy.stores_completions if body.argosy else None,
         )
         return project_json((await accounts.ask(accounts.accounts.UpdateProject, asked)).project)
 

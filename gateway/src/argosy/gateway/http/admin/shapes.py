@@ -25,7 +25,11 @@ def project_json(project: pb.ProjectRecord) -> Json:
         "created_at": project.created_at.seconds,
         "archived_at": seconds(project, "archived_at"),
         "status": "archived" if project.HasField("archived_at") else "active",
-        "argosy": {"limits": limits_json(project.limits), "share": project.share},
+        "argosy": {
+            "limits": limits_json(project.limits),
+            "share": project.share,
+            "stores_completions": project.stores_completions,
+        },
     }
 
 

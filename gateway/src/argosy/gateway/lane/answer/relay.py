@@ -52,6 +52,8 @@ def relay_whole(
         ) from error
     if answer.engine_name != name:
         body = Renamed(answer.engine_name, name)(body)
+    if course.keeping is not None:
+        course.keeping.take(body)
     return inbound.answer(200, b"%bcontent-type: %b\r\n" % (headers, answer.content_type), body)
 
 
@@ -147,6 +149,8 @@ class _Stream:
         passed = scanner.feed(data)
         if self.renamed is not None:
             passed = self.renamed(passed)
+        if course.keeping is not None:
+            course.keeping.take(passed)
         if scanner.stopped:
             self._stop(passed)
             return

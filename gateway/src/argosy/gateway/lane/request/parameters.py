@@ -180,7 +180,7 @@ _CHAT_ONLY: Final[dict[str, Parameter]] = {
     "service_tier": Parameter(
         Fate.DROP, one_of(*TIERS), "whose turn it is here; the engine's own order is not asked"
     ),
-    "store": _drop("answers are not stored"),
+    "store": _drop("the gateway stores, where the project lets it"),
     "verbosity": _drop("a trait of OpenAI's models"),
     "audio": _refuse("This server answers with text only. Leave 'audio' out."),
     "functions": _refuse("'functions' was replaced by 'tools'. Send them as 'tools'."),

@@ -60,9 +60,11 @@ class ProjectRecord(_message.Message):
     ARCHIVED_AT_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    STORES_COMPLETIONS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     share: _builtins.float
+    stores_completions: _builtins.bool
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -78,10 +80,11 @@ class ProjectRecord(_message.Message):
         archived_at: _timestamp_pb2.Timestamp | None = ...,
         limits: _registry_pb2.Limits | None = ...,
         share: _builtins.float = ...,
+        stores_completions: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["archived_at", b"archived_at", "created_at", b"created_at", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived_at", b"archived_at", "created_at", b"created_at", "id", b"id", "limits", b"limits", "name", b"name", "share", b"share"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived_at", b"archived_at", "created_at", b"created_at", "id", b"id", "limits", b"limits", "name", b"name", "share", b"share", "stores_completions", b"stores_completions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -585,10 +588,12 @@ class UpdateProjectRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    STORES_COMPLETIONS_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     name: _builtins.str
     """Unset fields stay."""
     share: _builtins.float
+    stores_completions: _builtins.bool
     @_builtins.property
     def actor(self) -> Global___Actor: ...
     @_builtins.property
@@ -601,19 +606,24 @@ class UpdateProjectRequest(_message.Message):
         name: _builtins.str | None = ...,
         limits: _registry_pb2.Limits | None = ...,
         share: _builtins.float | None = ...,
+        stores_completions: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_share", b"_share", "actor", b"actor", "limits", b"limits", "name", b"name", "share", b"share"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_share", b"_share", "_stores_completions", b"_stores_completions", "actor", b"actor", "limits", b"limits", "name", b"name", "share", b"share", "stores_completions", b"stores_completions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_share", b"_share", "actor", b"actor", "limits", b"limits", "name", b"name", "project_id", b"project_id", "share", b"share"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_share", b"_share", "_stores_completions", b"_stores_completions", "actor", b"actor", "limits", b"limits", "name", b"name", "project_id", b"project_id", "share", b"share", "stores_completions", b"stores_completions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
     _WhichOneofReturnType__share: _TypeAlias = _typing.Literal["share"]  # noqa: Y015
     _WhichOneofArgType__share: _TypeAlias = _typing.Literal["_share", b"_share"]  # noqa: Y015
+    _WhichOneofReturnType__stores_completions: _TypeAlias = _typing.Literal["stores_completions"]  # noqa: Y015
+    _WhichOneofArgType__stores_completions: _TypeAlias = _typing.Literal["_stores_completions", b"_stores_completions"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__share) -> _WhichOneofReturnType__share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stores_completions) -> _WhichOneofReturnType__stores_completions | None: ...
 
 Global___UpdateProjectRequest: _TypeAlias = UpdateProjectRequest  # noqa: Y015
 

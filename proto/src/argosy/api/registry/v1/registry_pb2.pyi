@@ -289,6 +289,7 @@ class Project(_message.Message):
     MODEL_LIMITS_FIELD_NUMBER: _builtins.int
     MODEL_ACCESS_FIELD_NUMBER: _builtins.int
     SPEND_EXHAUSTED_FIELD_NUMBER: _builtins.int
+    STORES_COMPLETIONS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
     organization_slug: _builtins.str
@@ -297,6 +298,8 @@ class Project(_message.Message):
     """Its part of a busy pool, relative to other projects; 0 counts as 1."""
     spend_exhausted: _builtins.bool
     """The month's money is used up: nothing that costs is served."""
+    stores_completions: _builtins.bool
+    """Chat completions whose request says `store` are kept, for data sets to be made of them."""
     @_builtins.property
     def limits(self) -> Global___Limits:
         """Hold for all keys of the project together, beside each key's own."""
@@ -320,10 +323,11 @@ class Project(_message.Message):
         model_limits: _abc.Mapping[_builtins.str, Global___Limits] | None = ...,
         model_access: Global___ModelAccess | None = ...,
         spend_exhausted: _builtins.bool = ...,
+        stores_completions: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "model_access", b"model_access"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limits", b"limits", "model_access", b"model_access", "model_limits", b"model_limits", "name", b"name", "organization_slug", b"organization_slug", "share", b"share", "spend_exhausted", b"spend_exhausted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limits", b"limits", "model_access", b"model_access", "model_limits", b"model_limits", "name", b"name", "organization_slug", b"organization_slug", "share", b"share", "spend_exhausted", b"spend_exhausted", "stores_completions", b"stores_completions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -168,6 +168,14 @@ class Augment(Asking):
     seed: _Seed = 0
 
 
+class Reflow(Parameters):
+    """Bring stored completions into the task's data set: those of a model, a rating, metadata."""
+
+    model: _Model | None = None
+    rating: Literal["up", "down"] | None = None
+    metadata: Annotated[dict[str, str], Field(max_length=16)] = Field(default_factory=dict)
+
+
 TYPES: Final[Mapping[str, type[Parameters]]] = {
     "augment": Augment,
     "clean": Clean,
@@ -177,6 +185,7 @@ TYPES: Final[Mapping[str, type[Parameters]]] = {
     "import": Import,
     "insight": Look,
     "mix": Mix,
+    "reflow": Reflow,
     "split": Split,
 }
 

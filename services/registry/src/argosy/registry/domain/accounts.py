@@ -46,6 +46,7 @@ class ProjectRecord:
     archived_at: datetime | None = None
     limits: Limits = NO_LIMITS
     share: float = 1.0
+    stores_completions: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Project:
     limits: Limits = NO_LIMITS
     share: float = 1.0
     budget: Budget = NO_BUDGET
+    stores_completions: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,9 @@ class AccountServicer(accounts_pb2_grpc.AccountServiceServicer):
                 request.name if request.HasField("name") else None,
                 to.limits_of(request.limits) if request.HasField("limits") else None,
                 request.share if request.HasField("share") else None,
+                stores_completions=(
+                    request.stores_completions if request.HasField("stores_completions") else None
+                ),
             )
         return pb.UpdateProjectResponse(project=to.project(project))
 

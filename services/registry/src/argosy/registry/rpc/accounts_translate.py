@@ -57,6 +57,7 @@ def project(value: ProjectRecord) -> pb.ProjectRecord:
         archived_at=_moment(value.archived_at),
         limits=limits(value.limits),
         share=value.share,
+        stores_completions=value.stores_completions,
     )
 
 

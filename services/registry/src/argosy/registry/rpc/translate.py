@@ -211,6 +211,7 @@ def project(project: Project) -> pb.Project:
         organization_slug=project.organization_slug,
         limits=limits(project.limits),
         share=project.share,
+        stores_completions=project.stores_completions,
         model_limits={
             name: pb.Limits(**asdict(of_model))
             for name, of_model in project.budget.model_limits.items()

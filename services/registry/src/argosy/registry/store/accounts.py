@@ -53,6 +53,13 @@ async def projects(
     return None if found is None else ([_project(r) for r in found[0]], found[1])
 
 
+async def let_store(connection: AsyncConnection, project_id: str, stores: bool) -> None:
+    """Let a project store completions, or no longer."""
+    await connection.execute(
+        project.update().where(project.c.id == project_id).values(stores_completions=stores)
+    )
+
+
 async def rename_project(connection: AsyncConnection, project_id: str, name: str) -> None:
     """Give a project another name."""
     await connection.execute(project.update().where(project.c.id == project_id).values(name=name))
@@ -129,5 +136,11 @@ def _living(project_id: str) -> sa.Select[tuple[object, ...]]:
 
 def _project(row: Row) -> ProjectRecord:
     return ProjectRecord(
-        row.id, row.name, row.created_at, row.archived_at, limits.limits_of(row), row.share
+        row.id,
+        row.name,
+        row.created_at,
+        row.archived_at,
+        limits.limits_of(row),
+        row.share,
+        row.stores_completions,
     )

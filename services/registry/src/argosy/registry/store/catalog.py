@@ -32,7 +32,15 @@ async def projects(connection: AsyncConnection, ids: Ids = None) -> list[Project
     if ids is not None:
         query = query.where(project.c.id.in_(ids))
     return [
-        Project(r.id, r.name, r.organization_id, r.slug, limits_of(r), r.share)
+        Project(
+            r.id,
+            r.name,
+            r.organization_id,
+            r.slug,
+            limits_of(r),
+            r.share,
+            stores_completions=r.stores_completions,
+        )
         for r in await connection.execute(query)
     ]
 

@@ -48,6 +48,7 @@ project: Final = sa.Table(
     sa.Column("archived_at", _TIME),
     *_limits(),
     sa.Column("share", sa.Double, nullable=False, server_default="1"),
+    sa.Column("stores_completions", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 api_key: Final = sa.Table(

@@ -66,6 +66,8 @@ class Projects:
         name: str | None,
         limits: Limits | None = None,
         share: float | None = None,
+        *,
+        stores_completions: bool | None = None,
     ) -> ProjectRecord:
         """Change what is given of a project; raises NotFound, Conflict, RuleBroken."""
         async with self._desk.change(actor) as work:
@@ -79,6 +81,9 @@ class Projects:
                 part = check_share(project.share if share is None else share)
                 asked |= {"limits": asdict(new), "share": part}
                 await set_project_limits(work.connection, project.id, new, part)
+            if stores_completions is not None:
+                asked["stores_completions"] = stores_completions
+                await accounts.let_store(work.connection, project.id, stores_completions)
             work.note(AuditType.PROJECT_UPDATED, project.id, project.id, **asked)
             work.tell(EntryKind.PROJECT, project.id)
             return await project_in(work.connection, project_id)

@@ -146,6 +146,7 @@ def _project(entry: ProjectEntry, organization: Organization, before: Project | 
         organization.slug,
         entry.limits or known.limits,
         entry.share if "share" in entry.model_fields_set else known.share,
+        stores_completions=known.stores_completions,
     )
 
 

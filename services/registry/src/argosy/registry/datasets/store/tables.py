@@ -91,6 +91,21 @@ record: Final = sa.Table(
     ),
 )
 
+stored_completion: Final = sa.Table(
+    "stored_completion",
+    metadata,
+    sa.Column("project_id", sa.Text, sa.ForeignKey("project.id"), primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    _seq(),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    # JSON, as they were sent and answered.
+    sa.Column("messages", sa.Text, nullable=False),
+    sa.Column("completion", sa.Text, nullable=False),
+    sa.Column("metadata", JSONB, nullable=False),
+    sa.Index("ix_stored_completion_project_id_seq", "project_id", "seq"),
+)
+
 trait: Final = sa.Table(
     "dataset_trait",
     metadata,

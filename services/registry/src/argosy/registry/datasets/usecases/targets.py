@@ -48,6 +48,8 @@ async def check(
         await version_in(
             connection, task.project_id, asked.version_id, task.dataset_id, change=change
         )
+    elif isinstance(asked, p.Reflow):
+        await dataset_in(connection, task.project_id, task.dataset_id, change=True)
     elif isinstance(asked, p.Mix | p.Convert):
         await dataset_in(connection, task.project_id, task.dataset_id, change=True)
         wanted = (

@@ -39,6 +39,7 @@ _WORK: Final[Mapping[str, tuple[str, str]]] = {
     "import": ("importing", "work"),
     "insight": ("insight", "work"),
     "mix": ("combining", "mix"),
+    "reflow": ("reflowing", "work"),
     "split": ("combining", "split"),
 }
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
