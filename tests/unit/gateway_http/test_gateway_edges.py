@@ -36,7 +36,7 @@ async def test_every_answer_carries_openais_headers(fleet: Any) -> None:
         ("GET", "/schema", 404, "Invalid URL (GET /schema)"),
         ("GET", "/schema/openapi.json", 404, "Invalid URL (GET /schema/openapi.json)"),
         ("PUT", "/v1/models", 405, "Not allowed to PUT on /v1/models."),
-        ("GET", "/v1/chat/completions", 405, "Not allowed to GET on /v1/chat/completions."),
+        ("PUT", "/v1/chat/completions", 405, "Not allowed to PUT on /v1/chat/completions."),
         ("GET", "/v1/embeddings", 405, "Not allowed to GET on /v1/embeddings."),
     ],
 )
