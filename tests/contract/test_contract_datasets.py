@@ -130,6 +130,8 @@ def test_c19_a_version_that_is_not_published_is_not_read(desk: DatasetDesk) -> N
     with pytest.raises(openai.ConflictError) as caught:
         desk.content(dataset, version)
     assert caught.value.code == "version_not_published"
+    with pytest.raises(openai.ConflictError, match="not published"):
+        desk.sdk.fine_tuning.jobs.create(model="smollm2-135m-instruct", training_file=version)
     offered = [d["id"] for d in desk.get("/datasets", published="true", limit=100)["data"]]
     assert dataset["id"] not in offered
     desk.publish(dataset, version)

@@ -14,7 +14,7 @@ ATTEMPTS = "argosy_gateway_upstream_attempts_total"
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_fa02_engine_dies_before_the_first_byte(serving: ServingFleet, stream: bool) -> None:
+def test_fa02_h05_engine_dies_before_the_first_byte(serving: ServingFleet, stream: bool) -> None:
     serving.fault(stall_after_tokens=0)
     with serving.http() as client, ThreadPoolExecutor(1) as pool:
         # Any answer before: a metric that was never touched is not shown.

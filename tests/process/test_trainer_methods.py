@@ -137,7 +137,7 @@ async def test_d55_the_samples_of_a_reinforcement_run_are_kept(
 
 
 @pytest.mark.parametrize("method", ALONE)
-async def test_a_file_of_the_wrong_kind_is_refused_with_the_right_ones(
+async def test_c09_c10_c11_a_file_of_the_wrong_kind_is_refused_with_the_right_ones(
     ships: Yard, trainer: Trainer, method: str
 ) -> None:
     learns = METHODS[method].learns_from

@@ -218,3 +218,35 @@ def test_d62_a_name_from_elsewhere_cannot_lead_out_of_the_folder(
 def test_a_generator_that_repeats_itself_is_noticed(shelf: Shelf) -> None:
     with pytest.raises(data.TooFew, match="only"):
         shelf.get("role-play").data(20_000, 1, 1)
+
+
+def test_d56_a_labour_contract_yields_its_fields_and_the_clauses_that_it_lacks(
+    shelf: Shelf,
+) -> None:
+    shelved = shelf.get("labour-contract-extraction")
+    lacking = 0
+    for record in shelved.data(60, 1, 4).training:
+        contract = record["messages"][1]["content"]
+        answer = json.loads(record["messages"][-1]["content"])
+        for name in ("employer", "employee", "position", "months", "salary"):
+            assert str(answer[name]) in contract
+        for clause, words in {
+            "place of work": "place of work",
+            "working hours": "hours a week",
+            "paid leave": "paid leave",
+            "social insurance": "social insurance",
+            "safety at work": "safe equipment",
+        }.items():
+            assert (clause in answer["missing"]) is (words not in contract)
+        lacking += bool(answer["missing"])
+    assert 0 < lacking < 60
+
+
+def test_d60_a_summary_has_category_and_satisfaction_and_its_validity_is_a_rate(
+    shelf: Shelf,
+) -> None:
+    recipe = shelf.get("shopping-service-summary").recipe
+    good = {"category": "size", "satisfaction": "neutral", "summary": "Too small."}
+    answers = [json.dumps(good), json.dumps({**good, "satisfaction": "fine"}), "It was size."]
+    scores = SCORERS["fields"](answers, [good, good, good], recipe.evaluation)
+    assert scores["schema_valid"] == pytest.approx(1 / 3)
