@@ -64,7 +64,7 @@ def test_an_unknown_route_is_404(fleet: ApiFleet, path: str) -> None:
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings", "/v1/completions"])
 def test_a_wrong_method_is_405(fleet: ApiFleet, path: str) -> None:
     with fleet.http() as client:
-        answer = client.get(path)
+        answer = client.put(path)
     assert answer.status_code == 405
     assert error_of(answer)["code"] == "method_not_supported"
 

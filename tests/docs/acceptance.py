@@ -70,6 +70,8 @@ OPEN: Final = {
     "S15": "compression is not built",
 }
 
+# Tests of one file that are named one by one.
+_NAMED: Final = 2
 _TEST: Final = re.compile(r"^(?:async )?def (test_\w+)\(", re.MULTILINE)
 _ID: Final = re.compile(r"([a-z]{1,2}\d{2})_")
 
@@ -113,7 +115,16 @@ def _where(line: str) -> str:
         return f"through {', '.join(THROUGH[line])}"
     if line in OPEN:
         return f"**open**: {OPEN[line]}"
-    return "<br>".join(f"`{test}`" for test in held_by()[line])
+    by_file: dict[str, list[str]] = defaultdict(list)
+    for test in held_by()[line]:
+        file, _, name = test.partition("::")
+        by_file[file].append(name)
+    # Beyond two, the id finds them: pytest -k c18
+    told = (
+        f"`{file}`: " + (", ".join(names) if len(names) <= _NAMED else f"{len(names)} tests")
+        for file, names in by_file.items()
+    )
+    return "<br>".join(told)
 
 
 if __name__ == "__main__":
