@@ -5,8 +5,10 @@ routes, and a second request hidden in the first. Only the listed routes exist.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -78,12 +80,20 @@ def test_ab14_only_listed_routes_exist(serving: ServingFleet, method: str) -> No
     assert heard_of(serving, mark) == 0
 
 
+# Of the ordinary API, when it is read; the lane's own takes POST.
+STORED = "/v1/chat/completions"
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_ab14_no_spelling_leads_elsewhere(serving: ServingFleet, method: str) -> None:
     loads = [serving.stats(name)["loads"] for name in ENGINES]
     mark = secrets.token_hex(8)
     wrong = {}
     for target in SPELLINGS:
+        if method == "GET" and re.sub("/+", "/", unquote(target)).rstrip("/") == STORED:
+            # Lists the completions that are stored: the ordinary API decodes a path, since names
+            # of models hold slashes, and takes slashes together.
+            continue
         headers = authorized(serving) | {"connection": "close"}
         found = raw(serving, request(method, target, body_of(mark), headers))
         if len(found) != 1 or found[0].status not in {400, 404, 405}:
@@ -101,7 +111,11 @@ def test_ab14_methods(serving: ServingFleet) -> None:
                 headers = authorized(serving) | {"connection": "close"}
                 connection.send(request(method, target, b"", headers))
                 first = connection.until_closed().split(b"\r\n")[0]
-                assert first.split(b" ")[1] in {b"400", b"404", b"405"}, (method, target, first)
+                refused = {b"400", b"404", b"405"}
+                if (method, target) == ("OPTIONS", "/v1/chat/completions"):
+                    # Tells which methods the list of stored completions takes.
+                    refused = {b"204"}
+                assert first.split(b" ")[1] in refused, (method, target, first)
 
 
 # Each hides a request for another path; two readers that disagree on where the first one ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,18 @@ import pytest
 from tests.harness.cluster import Cluster
 from tests.harness.prepared_home import PreparedHomes
 from tests.harness.serving_fleet import PROCESSES, ServingFleet
+
+
+@pytest.fixture(autouse=True)
+def _small_heap() -> Iterator[None]:
+    """What earlier tests left is collected now and not looked at again while this one measures.
+
+    Late in a long run a full collection stops this process, and the clients in it, for a second.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

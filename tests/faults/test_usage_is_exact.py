@@ -21,6 +21,7 @@ from argosy.kit import rpc
 from argosy.kit.settings import ServiceSettings
 from pydantic import SecretStr
 
+from tests.harness import adapters
 from tests.harness.cluster import MODEL, Cluster
 from tests.harness.invariants import gauge
 from tests.harness.mixed_load import MixedLoad, Seen
@@ -34,6 +35,11 @@ SEED = int(os.environ.get("ARGOSY_TEST_SEED", random.randrange(2**32)))
 ENGINES = ("engine", "engine-2")
 GATEWAYS = ("gateway", "gateway-2")
 ADAPTERS = [f"ft:{MODEL}:argosy:exact:{number:08d}" for number in range(3)]
+# As wide as the packaged model: where its weights are there, the registry holds adapters to them.
+FITTING = (
+    ("adapter_config.json", adapters.config()),
+    ("adapter_model.safetensors", adapters.weights(width=576)),
+)
 KINDS = ("input_tokens", "cached_input_tokens", "output_tokens")
 COLUMNS = ("request_id", "model", "outcome", "estimated", *KINDS)
 Row = dict[str, Any]
@@ -64,7 +70,7 @@ async def publish(cluster: Cluster) -> None:
     )
     async with Client(there) as client:  # type: ignore[arg-type] # it only asks for a channel
         for number, name in enumerate(ADAPTERS):
-            await client.publish(name, base=MODEL, job=f"ftjob-{number}")
+            await client.publish(name, *FITTING, base=MODEL, job=f"ftjob-{number}")
 
 
 def fail(cluster: Cluster) -> list[tuple[int, Any]]:

@@ -7,6 +7,7 @@ the gateway waits for what.
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -132,10 +133,17 @@ class LoneGateway:
         def ready() -> bool:
             assert self.process.poll() is None, self.log.read_text()
             with contextlib.suppress(httpx.HTTPError):
-                return self.metric("argosy_gateway_replica_ready") == len(self.engines)
+                found = self.metric("argosy_gateway_replica_ready") == len(self.engines)
+                return found and self._listens()
             return False
 
         wait_until(ready, 30, "the gateway and its engines")
+
+    def _listens(self) -> bool:
+        """The metrics are there a moment before the gateway's own port."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5):
+            return True
+        return False
 
     def stop(self) -> None:
         self.process.kill()
