@@ -177,6 +177,15 @@ def test_a_python_grader_has_no_network_where_the_kernel_lets_it_go() -> None:
     assert found.score in (1.0, 2.0), found
 
 
+def test_a_python_grader_has_the_standard_library_wherever_the_interpreter_lives() -> None:
+    source = (
+        "import difflib, socket, statistics, urllib.parse\n"
+        "def grade(sample, item):\n"
+        "    return float('ä.example'.encode('idna') == b'xn--4ca.example')"
+    )
+    assert python(source).grade([Sample("a", ITEM)]) == [Grade(1.0)]
+
+
 def test_a_python_grader_that_never_ends_is_ended() -> None:
     endless = "def grade(sample, item):\n    while True: pass"
     [found] = python(endless, seconds=0.2).grade([Sample("a", ITEM)])

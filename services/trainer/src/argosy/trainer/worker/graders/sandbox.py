@@ -39,6 +39,7 @@ def main() -> None:
 
 
 def _give_up(seconds: float) -> None:
+    _hold_library()
     libc = ctypes.CDLL(None, use_errno=True)
     # As root the first needs no user namespace; without either right the network stays reachable.
     libc.unshare(CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET)
@@ -57,6 +58,23 @@ def _give_up(seconds: float) -> None:
     }
     for what, limit in limits.items():
         resource.setrlimit(what, (limit, limit))
+
+
+def _hold_library() -> None:
+    """Keep the standard library importable for nobody, wherever the interpreter lives.
+
+    It may lie in a home that only root may enter; a folder opened now is entered by its descriptor.
+    """
+    held = {}
+    for folder in sys.path:
+        with contextlib.suppress(OSError):  # The path also names a zip file that is rarely there.
+            held[folder] = f"/proc/self/fd/{os.open(folder, os.O_PATH | os.O_DIRECTORY)}"
+    sys.path[:] = held.values()
+    # A loaded package (encodings, importlib) looks for its modules in a path of its own.
+    for module in list(sys.modules.values()):
+        for folder, descriptor in held.items():
+            if any(place.startswith(folder) for place in getattr(module, "__path__", ())):
+                module.__path__ = [place.replace(folder, descriptor) for place in module.__path__]
 
 
 def _load(source):  # type: ignore[no-untyped-def]  # the user's code has no types
