@@ -115,3 +115,17 @@ def test_a_removed_key_is_gone_and_a_changed_one_has_one_secret() -> None:
     catalog.apply(WatchResponse(removal=Removal(kind=ENTRY_KIND_KEY, id="key_a")))
     with pytest.raises(ApiError):
         authenticator.identify([b"Bearer two"])
+
+
+def test_an_old_answer_does_not_give_back_what_was_taken() -> None:
+    catalog = Catalog()
+    shared = Model(id="mine", project_id="proj_a", shared_with=["proj_b"])
+    catalog.replace([WatchResponse(model=shared, revision=3)])
+    assert catalog.model("proj_b", "mine") is not None
+    assert catalog.model("proj_c", "mine") is None
+    assert [m.id for m in catalog.visible("proj_b")] == ["mine"]
+    catalog.apply(WatchResponse(model=Model(id="mine", project_id="proj_a"), revision=4))
+    catalog.learn(shared, 3)
+    assert catalog.model("proj_b", "mine") is None
+    catalog.learn(shared, 5)
+    assert catalog.model("proj_b", "mine") is not None

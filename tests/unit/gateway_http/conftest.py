@@ -27,6 +27,7 @@ from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.access.limits import Limits
 from argosy.gateway.access.tokens import AccessTokens
 from argosy.gateway.catalog import Catalog
+from argosy.gateway.http.admin.checkpoint_permissions import CheckpointSharing
 from argosy.gateway.http.admin.making_keys import KeyDesk
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.files import UploadLimits
@@ -353,6 +354,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
             Resources(
                 accounts=accounts,
                 body_reader=BodyReader(limit=MAX_BODY_BYTES, timeout=1.0),
+                checkpoint_sharing=CheckpointSharing(accounts, Catalog()),
                 clock=SystemClock(),
                 embedding=EmbeddingClient(channel, timeout=5),
                 limits=Limits(

@@ -32,6 +32,7 @@ async def test_the_list_shows_shared_models_and_ones_own(fleet: Any) -> None:
         "bytes": 0,
         "lora_rank": None,
         "virtual_tokens": None,
+        "shared": False,
         "parent": None,
         "job": None,
         "step": None,

@@ -171,7 +171,7 @@ class Source:
         self.gate.set()
         self.down = False
 
-    async def get(self, project_id: str, model_id: str) -> pb.Model:
+    async def get(self, project_id: str, model_id: str) -> pb.GetModelResponse:
         self.asked.append((project_id, model_id))
         found = model_id in self.names
         await self.gate.wait()
@@ -179,12 +179,12 @@ class Source:
             raise Unavailable("The registry service does not answer right now.")
         if not found:
             raise NotFound("No such model.")
-        return pb.Model(id=model_id)
+        return pb.GetModelResponse(model=pb.Model(id=model_id))
 
 
 async def test_many_askers_share_one_answer() -> None:
     source, learned = Source("m"), list[str]()
-    lookup = ModelLookup(source, lambda model: learned.append(model.id), ManualClock())
+    lookup = ModelLookup(source, lambda model, revision: learned.append(model.id), ManualClock())
     source.gate.clear()
     asking = [asyncio.create_task(lookup.find("p", "m")) for _ in range(20)]
     await asyncio.sleep(0)
@@ -197,7 +197,7 @@ async def test_many_askers_share_one_answer() -> None:
 
 async def test_an_unknown_name_is_not_asked_for_again_within_a_second() -> None:
     source, clock = Source(), ManualClock()
-    lookup = ModelLookup(source, lambda model: None, clock)
+    lookup = ModelLookup(source, lambda model, revision: None, clock)
     for _ in range(3):
         with pytest.raises(NotFound, match="`m` does not exist"):
             await lookup.find("p", "m")
@@ -213,7 +213,7 @@ async def test_an_unknown_name_is_not_asked_for_again_within_a_second() -> None:
 async def test_a_registry_that_is_gone_is_no_reason_to_say_unknown() -> None:
     source = Source("m")
     source.down = True
-    lookup = ModelLookup(source, lambda model: None, ManualClock())
+    lookup = ModelLookup(source, lambda model, revision: None, ManualClock())
     with pytest.raises(Unavailable):
         await lookup.find("p", "m")
     source.down = False
@@ -222,7 +222,7 @@ async def test_a_registry_that_is_gone_is_no_reason_to_say_unknown() -> None:
 
 async def test_a_late_answer_does_not_bring_a_deleted_model_back() -> None:
     source, learned = Source("m"), list[str]()
-    lookup = ModelLookup(source, lambda model: learned.append(model.id), ManualClock())
+    lookup = ModelLookup(source, lambda model, revision: learned.append(model.id), ManualClock())
     source.gate.clear()
     asking = asyncio.create_task(lookup.find("p", "m"))
     await asyncio.sleep(0)
@@ -237,13 +237,13 @@ async def test_a_late_answer_does_not_bring_a_deleted_model_back() -> None:
 async def test_an_impossible_name_asks_nobody(name: str) -> None:
     source = Source()
     with pytest.raises(NotFound):
-        await ModelLookup(source, lambda model: None, ManualClock()).find("p", name)
+        await ModelLookup(source, lambda model, revision: None, ManualClock()).find("p", name)
     assert source.asked == []
 
 
 async def test_the_memory_of_unknown_names_is_bounded() -> None:
     source = Source()
-    lookup = ModelLookup(source, lambda model: None, ManualClock())
+    lookup = ModelLookup(source, lambda model, revision: None, ManualClock())
     for number in range(5000):
         with pytest.raises(NotFound):
             await lookup.find("p", f"m{number}")

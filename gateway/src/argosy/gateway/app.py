@@ -12,6 +12,7 @@ from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.access.tokens import AccessTokens
 from argosy.gateway.access.wrong_keys import WrongKeys
 from argosy.gateway.catalog import Catalog
+from argosy.gateway.http.admin.checkpoint_permissions import CheckpointSharing
 from argosy.gateway.http.admin.making_keys import KeyDesk
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.files import UploadLimits
@@ -86,6 +87,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
             body_reader=BodyReader(
                 limit=settings.max_body_bytes, timeout=settings.body_timeout_seconds
             ),
+            checkpoint_sharing=CheckpointSharing(accounts, catalog),
             clock=clock,
             completions=completions,
             datasets=DatasetsClient(registry),

@@ -38,6 +38,8 @@ class Catalog:
         self._by_digest: dict[bytes, Key] = {}
         self._projects: dict[str, Project] = {}
         self._models: dict[str, Model] = {}
+        # The registry's revision under which each model was read.
+        self._revisions: dict[str, int] = {}
         # Of projects that may not name every model: whether only these, or all but these.
         self._access: dict[str, tuple[bool, frozenset[str]]] = {}
         self._pools: dict[str, Pool] = {}
@@ -77,7 +79,7 @@ class Catalog:
             case "project":
                 self._put_project(entry.project)
             case "model":
-                self.learn(entry.model)
+                self._put_model(entry.model, entry.revision)
             case "pool":
                 self._put_pool(entry.pool)
             case "route":
@@ -85,11 +87,15 @@ class Catalog:
             case "removal":
                 self._remove(entry.removal)
 
-    def learn(self, model: Model) -> None:
-        """Add a model or replace the one of the same id."""
-        self._models[model.id] = model
-        for listener in self._learned_listeners:
-            listener(model)
+    def learn(self, model: Model, revision: int = 0) -> None:
+        """Add a model or replace the one of the same id.
+
+        An answer that is older than what the watch has told since, by the registry's `revision`,
+        is left aside: it could give back what was taken from a project meanwhile.
+        """
+        if revision and revision < self._revisions.get(model.id, 0):
+            return
+        self._put_model(model, revision)
 
     def learn_key(self, key: Key, project: Project | None) -> None:
         """Add a key or replace the one of the same id, and its project where that is not known."""
@@ -106,6 +112,7 @@ class Catalog:
 
     def forget_model(self, model_id: str) -> None:
         """Drop a model and tell the listeners; unknown ones are ignored."""
+        self._revisions.pop(model_id, None)
         if self._models.pop(model_id, None) is not None:
             for listener in self._model_listeners:
                 listener(model_id)
@@ -132,6 +139,12 @@ class Catalog:
             self._by_digest.pop(before.digest, None)
         self._keys[key.id] = key
         self._by_digest[key.digest] = key
+
+    def _put_model(self, model: Model, revision: int) -> None:
+        self._models[model.id] = model
+        self._revisions[model.id] = revision
+        for listener in self._learned_listeners:
+            listener(model)
 
     def _put_project(self, project: Project) -> None:
         self._projects[project.id] = project
@@ -191,12 +204,12 @@ class Catalog:
         return sorted(mine, key=lambda route: route.name)
 
     def model(self, project_id: str, name: str) -> Model | None:
-        """Return the model if it is shared or the project's own; another's is as unknown.
+        """Return the model if it is everyone's, the project's own or shared with it.
 
-        So is one that the project may not name.
+        Another's is as unknown. So is one that the project may not name.
         """
         found = self._models.get(name)
-        if found is None or found.project_id not in {"", project_id}:
+        if found is None or not _is_for(found, project_id):
             return None
         return found if not self._access or self.allows(project_id, name) else None
 
@@ -214,10 +227,14 @@ class Catalog:
         models = (
             m
             for m in self._models.values()
-            if m.project_id in {"", project_id} and self.allows(project_id, m.id)
+            if _is_for(m, project_id) and self.allows(project_id, m.id)
         )
         return sorted(models, key=lambda m: (m.created_at.seconds, m.id))
 
     def pools(self) -> list[Pool]:
         """Return all pools."""
         return list(self._pools.values())
+
+
+def _is_for(model: Model, project_id: str) -> bool:
+    return model.project_id in {"", project_id} or project_id in model.shared_with

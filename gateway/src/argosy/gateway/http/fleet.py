@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.access.limits import Limits
 from argosy.gateway.http import admin
+from argosy.gateway.http.admin.checkpoint_permissions import CheckpointSharing
 from argosy.gateway.http.admin.making_keys import KeyDesk
 from argosy.gateway.http.application import build
 from argosy.gateway.http.body import BodyReader
@@ -46,6 +47,7 @@ class Resources:
 
     accounts: AccountsClient
     body_reader: BodyReader
+    checkpoint_sharing: CheckpointSharing
     clock: Clock
     completions: CompletionsClient
     datasets: DatasetsClient

@@ -28,8 +28,8 @@ _ARTIFACT: Final[dict[int, str]] = {
 }
 
 
-def model_json(model: pb.Model) -> Json:
-    """Return OpenAI's `model`; what OpenAI has no slot for is under `argosy`."""
+def model_json(model: pb.Model, project_id: str) -> Json:
+    """Return OpenAI's `model` for a project; what OpenAI has no slot for is under `argosy`."""
     return {
         "id": model.id,
         "object": "model",
@@ -42,7 +42,7 @@ def model_json(model: pb.Model) -> Json:
             "servable": model.servable,
             "trainable": model.trainable,
             **(_of_base(model) if model.kind == pb.MODEL_KIND_BASE else {}),
-            **(_of_tuned(model) if model.kind in _TUNED else {}),
+            **(_of_tuned(model, project_id) if model.kind in _TUNED else {}),
         },
     }
 
@@ -57,14 +57,17 @@ def _of_base(model: pb.Model) -> Json:
     }
 
 
-def _of_tuned(model: pb.Model) -> Json:
+def _of_tuned(model: pb.Model, project_id: str) -> Json:
+    # How another project's model came to be is that project's affair.
+    shared = model.project_id not in ("", project_id)
     return {
         "artifact": _ARTIFACT.get(model.artifact, "lora"),
         "bytes": model.artifact_bytes,
         "lora_rank": model.lora_rank or None,
         "virtual_tokens": model.virtual_tokens or None,
-        "parent": model.parent or None,
-        "job": model.job_id or None,
+        "shared": shared,
+        "parent": None if shared else model.parent or None,
+        "job": None if shared else model.job_id or None,
         "step": model.step or None,
     }
 
@@ -88,7 +91,10 @@ class ModelsController(Controller):
 
     @get()
     async def list_models(self, caller: Given[Caller], models: Given[Models]) -> Json:
-        data = {model.id: model_json(model) for model in models.visible(caller.project_id)}
+        data = {
+            model.id: model_json(model, caller.project_id)
+            for model in models.visible(caller.project_id)
+        }
         for route in models.routes(caller.project_id):
             # One that stands before a model looks like the model.
             data.setdefault(route.name, route_json(route))
@@ -105,7 +111,7 @@ async def find_json(models: Models, project_id: str, name: str) -> Json:
     """Return a model, or the name that stands for others. Raises NotFound."""
     route = models.route(project_id, name)
     try:
-        return model_json(await models.find(project_id, name))
+        return model_json(await models.find(project_id, name), project_id)
     except NotFound:
         if route is None:
             raise

@@ -31,7 +31,7 @@ class TunedModelsController(ModelsController):
         model_id: FromPath[str],
     ) -> Json:
         shown = await find_json(models, caller.project_id, model_id.lstrip("/"))
-        if shown["argosy"]["kind"] in _WITH_LINEAGE:
+        if shown["argosy"]["kind"] in _WITH_LINEAGE and not shown["argosy"]["shared"]:
             history = await lineage(models, tuning, caller.project_id, shown["id"])
             shown["argosy"]["lineage"] = history
         return shown
@@ -50,6 +50,13 @@ class TunedModelsController(ModelsController):
                 f"The model {model.id!r} belongs to this server and cannot be deleted here. Only "
                 "tuned models and their checkpoints can; take a base model out of the catalogue "
                 "file.",
+                param="model",
+                code="model_not_deletable",
+            )
+        if model.project_id != caller.project_id:
+            raise PermissionDenied(
+                f"The model {model.id!r} is another project's and shared with yours for calling "
+                "only. A key of its own project can delete it.",
                 param="model",
                 code="model_not_deletable",
             )

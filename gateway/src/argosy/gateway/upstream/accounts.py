@@ -14,6 +14,7 @@ from argosy.api.registry.v1.accounts_pb2_grpc import (
     BudgetServiceStub,
     PeopleServiceStub,
 )
+from argosy.api.registry.v1.permissions_pb2_grpc import CheckpointPermissionServiceStub
 from argosy.kit.rpc import calling
 from grpc.aio import UnaryUnaryMultiCallable
 
@@ -27,12 +28,16 @@ _LOOKUP_TIMEOUT: Final = 2.0
 
 
 class AccountsClient:
-    """The calls of accounts.proto, by service: `await client.ask(client.people.GetUser, …)`."""
+    """The calls of accounts.proto and permissions.proto, by service.
+
+    As in `await client.ask(client.people.GetUser, …)`.
+    """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.accounts = AccountServiceStub(channel)
         self.people = PeopleServiceStub(channel)
         self.budgets = BudgetServiceStub(channel)
+        self.permissions = CheckpointPermissionServiceStub(channel)
 
     async def ask(
         self, call: UnaryUnaryMultiCallable[Request, Response], request: Request

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from argosy.api.registry.v1.registry_pb2 import Model
+from argosy.api.registry.v1.registry_pb2 import GetModelResponse, Model
 from argosy.gateway.errors import echo
 from argosy.gateway.upstream.recent import Recent
 from argosy.kit.clock import Clock
@@ -28,7 +28,7 @@ _PLAUSIBLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}")
 class Source(Protocol):
     """Where a model is asked for."""
 
-    async def get(self, project_id: str, model_id: str) -> Model:
+    async def get(self, project_id: str, model_id: str) -> GetModelResponse:
         """Raises NotFound, or Unavailable."""
 
 
@@ -42,9 +42,9 @@ def model_not_found(name: str) -> NotFound:
 
 
 class ModelLookup:
-    """Answers a miss of the snapshot. `learn` puts what was found into the snapshot."""
+    """Answers a miss of the snapshot; `learn` puts into it what was found, as of which revision."""
 
-    def __init__(self, source: Source, learn: Callable[[Model], None], clock: Clock) -> None:
+    def __init__(self, source: Source, learn: Callable[[Model, int], None], clock: Clock) -> None:
         self._source = source
         self._learn = learn
         self._clock = clock
@@ -74,14 +74,14 @@ class ModelLookup:
         project_id, name = key
         try:
             async with self._slots:
-                model = await self._source.get(project_id, name)
+                answer = await self._source.get(project_id, name)
         except NotFound:
             self._absent.add(_joined(key))
             raise model_not_found(name) from None
         if name in self._deleted:
             raise model_not_found(name)
-        self._learn(model)
-        return model
+        self._learn(answer.model, answer.revision)
+        return answer.model
 
     def _answered(self, key: tuple[str, str], task: asyncio.Task[Model]) -> None:
         del self._asking[key]

@@ -21,11 +21,11 @@ class ModelsClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = CatalogServiceStub(channel)
 
-    async def get(self, project_id: str, model_id: str) -> pb.Model:
+    async def get(self, project_id: str, model_id: str) -> pb.GetModelResponse:
         """Return the model; raises NotFound, also for another project's."""
         request = pb.GetModelRequest(project_id=project_id, model_id=model_id)
         with calling(_SERVICE):
-            return (await self._stub.GetModel(request, timeout=_LOOKUP_TIMEOUT)).model
+            return await self._stub.GetModel(request, timeout=_LOOKUP_TIMEOUT)
 
     async def delete(self, project_id: str, model_id: str) -> None:
         """Delete a tuned model or a checkpoint; raises NotFound or PermissionDenied."""

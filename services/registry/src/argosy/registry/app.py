@@ -12,6 +12,7 @@ from argosy.api.registry.v1 import (
     completions_pb2_grpc,
     datasets_pb2_grpc,
     measures_pb2_grpc,
+    permissions_pb2_grpc,
     prices_pb2_grpc,
     registry_pb2_grpc,
     usage_reports_pb2_grpc,
@@ -42,6 +43,7 @@ from argosy.registry.rpc.accounts_people import PeopleServicer
 from argosy.registry.rpc.catalog import CatalogServicer
 from argosy.registry.rpc.files import FileServicer
 from argosy.registry.rpc.measures import MeasureServicer
+from argosy.registry.rpc.permissions import CheckpointPermissionServicer
 from argosy.registry.rpc.prices import PriceServicer
 from argosy.registry.rpc.translate import Translator
 from argosy.registry.rpc.usage import UsageServicer
@@ -60,6 +62,7 @@ from argosy.registry.usecases.cost_gauge import CostGauge
 from argosy.registry.usecases.files import Files
 from argosy.registry.usecases.measure_tokens import FileSources, MeasureTokens
 from argosy.registry.usecases.models import Models
+from argosy.registry.usecases.permissions import CheckpointPermissions
 from argosy.registry.usecases.publish_adapter import PublishAdapter
 from argosy.registry.usecases.seed import Seed
 from argosy.registry.usecases.upload_file import UploadFile
@@ -81,6 +84,7 @@ SERVICES = (
     "argosy.api.registry.v1.AccountService",
     "argosy.api.registry.v1.PeopleService",
     "argosy.api.registry.v1.BudgetService",
+    "argosy.api.registry.v1.CheckpointPermissionService",
     "argosy.api.registry.v1.DatasetService",
     "argosy.api.registry.v1.CompletionService",
 )
@@ -162,6 +166,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
     price_desk = PriceServicer(prices, desk, currency)
     engines = {p.name: p.engine for p in catalog.pool}
     translator = Translator(folders, engine_keys, engines, prices)
+    permissions = CheckpointPermissionServicer(CheckpointPermissions(desk), translator)
 
     runtime.background(outbox.run(), "outbox")
     runtime.background(feed.run(), "catalogue feed")
@@ -223,6 +228,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         accounts_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         accounts_pb2_grpc.add_PeopleServiceServicer_to_server(people, server)
         accounts_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
+        permissions_pb2_grpc.add_CheckpointPermissionServiceServicer_to_server(permissions, server)
 
     await runtime.enter(rpc_server.serving(settings, runtime.health, register, SERVICES))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argosy.gateway.http.admin.admin_api_keys import AdminApiKeysController
 from argosy.gateway.http.admin.audit_logs import AuditLogsController
+from argosy.gateway.http.admin.checkpoint_permissions import CheckpointPermissionsController
 from argosy.gateway.http.admin.invites import InvitesController
 from argosy.gateway.http.admin.model_permissions import ModelPermissionsController
 from argosy.gateway.http.admin.prices import PricesController
@@ -19,6 +20,7 @@ from litestar import Controller
 CONTROLLERS: list[type[Controller]] = [
     AdminApiKeysController,
     AuditLogsController,
+    CheckpointPermissionsController,
     InvitesController,
     ModelPermissionsController,
     PricesController,

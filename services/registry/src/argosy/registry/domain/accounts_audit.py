@@ -13,6 +13,8 @@ class AuditType(StrEnum):
     KEY_CREATED = "api_key.created"
     KEY_UPDATED = "api_key.updated"
     KEY_DELETED = "api_key.deleted"
+    PERMISSION_CREATED = "checkpoint.permission.created"
+    PERMISSION_DELETED = "checkpoint.permission.deleted"
     INVITE_SENT = "invite.sent"
     INVITE_ACCEPTED = "invite.accepted"
     INVITE_DELETED = "invite.deleted"

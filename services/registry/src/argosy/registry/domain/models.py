@@ -97,7 +97,7 @@ class ServedAdapter:
     """An artefact with what it takes from its base, which is None if the catalogue lacks it.
 
     `pool` serves it; empty if none can. `weights_folder` names the folder of the whole model that
-    it runs on, if not on its base.
+    it runs on, if not on its base. The projects of `shared_with` may call it too.
     """
 
     adapter: Adapter
@@ -105,6 +105,11 @@ class ServedAdapter:
     pool: str = ""
     weights_folder: str = ""
     deleted: bool = False
+    shared_with: tuple[str, ...] = ()
+
+    def callable_by(self, project_id: str) -> bool:
+        """Tell whether the project may call it: its own does, and those it is shared with."""
+        return project_id == self.adapter.project_id or project_id in self.shared_with
 
     @property
     def servable(self) -> bool:

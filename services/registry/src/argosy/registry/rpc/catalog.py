@@ -45,8 +45,8 @@ class CatalogServicer(registry_pb2_grpc.CatalogServiceServicer):
 
     async def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.GetModelResponse:  # noqa: N802
         with edge():
-            model = await self._models.get(request.project_id, request.model_id)
-        return pb.GetModelResponse(model=self._translator.model(model))
+            model, revision = await self._models.find(request.project_id, request.model_id)
+        return pb.GetModelResponse(model=self._translator.model(model), revision=revision)
 
     async def DeleteModel(  # noqa: N802
         self, request: pb.DeleteModelRequest, context: Any

@@ -151,6 +151,7 @@ class Translator:
             virtual_tokens=adapter.virtual_tokens,
             artifact_bytes=adapter.bytes,
             parent=adapter.parent,
+            shared_with=model.shared_with,
         )
 
     def _weights_path(self, model: ServedAdapter) -> str:

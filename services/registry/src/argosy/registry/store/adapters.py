@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from argosy.registry.domain.artifacts import Artifact
 from argosy.registry.domain.models import Adapter, ModelKind, ServedAdapter
 from argosy.registry.domain.serving import serving_pool
-from argosy.registry.store import catalog
+from argosy.registry.store import catalog, permissions
 from argosy.registry.store.tables import adapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -110,6 +110,7 @@ async def _served(
     bases = {b.id: b for b in await catalog.base_models(connection, list({r.base for r in rows}))}
     engines = {p.name: p.engine for p in await catalog.pools(connection)}
     folders = await _folders(connection, {r.runs_on for r in rows} - {""})
+    shared = await permissions.projects(connection, [r.id for r in rows])
     served = []
     for row in rows:
         adapter, base = _adapter(row), bases.get(row.base)
@@ -120,6 +121,7 @@ async def _served(
                 "" if base is None else serving_pool(adapter, base, engines),
                 folders.get(row.runs_on, ""),
                 deleted=row.deleted_at is not None,
+                shared_with=shared.get(row.id, ()),
             )
         )
     return served

@@ -146,6 +146,18 @@ adapter: Final = sa.Table(
     sa.Column("runs_on", sa.Text, nullable=False, server_default="", index=True),
 )
 
+# Which other projects may call an adapter.
+checkpoint_permission: Final = sa.Table(
+    "checkpoint_permission",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _seq(),
+    sa.Column("model_id", sa.Text, sa.ForeignKey("adapter.id"), nullable=False),
+    sa.Column("project_id", sa.Text, sa.ForeignKey("project.id"), nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.UniqueConstraint("model_id", "project_id", name="uq_checkpoint_permission_model_project"),
+)
+
 file: Final = sa.Table(
     "file",
     metadata,

@@ -21,7 +21,7 @@ from argosy.registry.domain.accounts_budgets import (
     check_threshold,
 )
 from argosy.registry.domain.catalog import EntryKind
-from argosy.registry.store import accounts_budgets, adapters, catalog
+from argosy.registry.store import accounts_budgets, adapters, catalog, permissions
 from argosy.registry.usecases.accounts_desk import (
     Desk,
     Work,
@@ -112,7 +112,8 @@ class ModelRules:
     async def _limits(self, connection: AsyncConnection, project_id: str) -> dict[str, ModelLimit]:
         shared = [model.id for model in await catalog.base_models(connection)]
         tuned = await adapters.ids_of_project(connection, project_id)
-        without = {name: ModelLimit(name) for name in (*shared, *tuned)}
+        granted = await permissions.models_of(connection, project_id)
+        without = {name: ModelLimit(name) for name in (*shared, *tuned, *granted)}
         return without | await accounts_budgets.model_limits(connection, project_id)
 
 

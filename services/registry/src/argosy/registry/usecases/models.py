@@ -9,7 +9,7 @@ from argosy.kit.outbox import Outbox
 from argosy.registry.blobs.contract import AdapterStore
 from argosy.registry.domain.catalog import Change, EntryKind
 from argosy.registry.domain.models import MAX_MODEL_ID_CHARACTERS, CatalogModel, ServedAdapter
-from argosy.registry.store import adapters, catalog, changes
+from argosy.registry.store import adapters, catalog, changes, permissions
 from argosy.registry.usecases import news
 from argosy.registry.usecases.watch import Feed
 
@@ -27,14 +27,22 @@ class Models:
         self._clock = clock
 
     async def get(self, project_id: str, model_id: str) -> CatalogModel | ServedAdapter:
-        """Return a shared model or one of the project's; raises NotFound."""
+        """Return a model that the project may call; raises NotFound."""
+        return (await self.find(project_id, model_id))[0]
+
+    async def find(
+        self, project_id: str, model_id: str
+    ) -> tuple[CatalogModel | ServedAdapter, int]:
+        """Return as `get`, with the catalogue's newest revision at that moment."""
         async with self._database.begin() as connection:
-            if shared := await catalog.base_models(connection, [model_id]):
-                return shared[0]
+            await changes.one_moment(connection)
+            revision = await changes.newest(connection)
+            if common := await catalog.base_models(connection, [model_id]):
+                return common[0], revision
             found = await adapters.alive(connection, [model_id])
-        if not found or found[0].adapter.project_id != project_id:
-            raise _unknown(model_id)
-        return found[0]
+        if not found or not found[0].callable_by(project_id):
+            raise unknown_model(model_id)
+        return found[0], revision
 
     async def delete(self, project_id: str, model_id: str) -> None:
         """Delete a tuned model or a checkpoint of the project.
@@ -54,7 +62,7 @@ class Models:
                 )
             found = await adapters.alive(connection, [model_id])
             if not found or found[0].adapter.project_id != project_id:
-                raise _unknown(model_id)
+                raise unknown_model(model_id)
             now = self._clock.now()
             adapter = found[0].adapter
             if on_it := await adapters.ids_running_on(connection, adapter.id):
@@ -65,6 +73,7 @@ class Models:
                     code="model_in_use",
                 )
             await adapters.mark_deleted(connection, adapter.id, now)
+            await permissions.remove_all(connection, adapter.id)
             await self._outbox.add(connection, news.model_deleted(adapter, now))
             await changes.append(connection, [Change(EntryKind.MODEL, adapter.id, removed=True)])
         self._outbox.wake()
@@ -72,7 +81,8 @@ class Models:
         await self._store.delete(adapter.folder)
 
 
-def _unknown(model_id: str) -> NotFound:
+def unknown_model(model_id: str) -> NotFound:
+    """Return the error for a name that does not exist, or is not for who asks."""
     return NotFound(
         # The name is the caller's text: as much of it as a name may have.
         f"The model '{model_id[:MAX_MODEL_ID_CHARACTERS]}' does not exist or you do not have "

@@ -45,7 +45,7 @@ def scale_of_model(model: registry_pb2.Model) -> str:
 
 async def starting_point(registry: Registry, project_id: str, model_id: str) -> StartingPoint:
     """Raises `InvalidRequest` if the model cannot be tuned."""
-    model = await _model(registry, project_id, model_id, "model")
+    model = await _own_model(registry, project_id, model_id, "model")
     if model.kind not in _TUNED:
         _check_trainable(model)
         return StartingPoint(model)
@@ -89,7 +89,7 @@ def check_ability(start: StartingPoint, method: str, scale: str) -> None:
 
 async def reward_model(registry: Registry, project_id: str, name: str) -> registry_pb2.Model:
     """Return the model that judges answers. Raises `InvalidRequest`."""
-    model = await _model(registry, project_id, name, "argosy.reward_model")
+    model = await _own_model(registry, project_id, name, "argosy.reward_model")
     if model.artifact != registry_pb2.ARTIFACT_REWARD:
         raise InvalidRequest(
             f"'{name}' given as 'argosy.reward_model' is no reward model. Train one with "
@@ -108,6 +108,21 @@ async def teacher(registry: Registry, project_id: str, name: str) -> registry_pb
             f"'{name}' given as 'argosy.teacher.model' is not served, so it cannot answer. "
             "List the models with GET /v1/models; 'argosy.servable' marks those that do.",
             param="argosy.teacher.model",
+            code="model_not_available",
+        )
+    return model
+
+
+async def _own_model(
+    registry: Registry, project_id: str, model_id: str, param: str
+) -> registry_pb2.Model:
+    """Return a model whose weights the project may use; raises `InvalidRequest`."""
+    model = await _model(registry, project_id, model_id, param)
+    if model.project_id not in ("", project_id):
+        raise InvalidRequest(
+            f"The model '{model_id}' is another project's and shared with yours for calling only. "
+            f"Train on it in its own project, or start from its base, '{model.base}'.",
+            param=param,
             code="model_not_available",
         )
     return model
