@@ -180,6 +180,46 @@ def test_d03_methods_are_listed_with_their_parameters(fleet: ApiFleet) -> None:
     assert (rate["default"], rate["advised_minimum"], rate["advised_maximum"]) == (3e-4, 3e-5, 1e-3)
 
 
+def test_d52_advice_names_the_method_and_what_to_prepare(fleet: ApiFleet) -> None:
+    sdk = fleet.sdk()
+
+    def advice(**said: str) -> Any:
+        return sdk.get("/fine_tuning/methods/advice", cast_to=dict, options={"params": said})
+
+    told = advice()
+    assert (told["object"], told["way"], told["method"]) == ("fine_tuning.advice", "prompt", None)
+    assert all(each["text"] for each in (*told["goals"], *told["has"]))
+    for goal in told["goals"]:
+        for has in told["has"]:
+            found = advice(goals=goal["id"], has=has["id"], records="5000")
+            assert found["method"] in records.METHODS
+            assert found["prepare"]
+            assert found["reasons"]
+    facts = advice(goals="new_knowledge", records="200", facts_change_often="true")
+    assert (facts["way"], facts["method"]) == ("knowledge_base", None)
+    full = advice(goals="tone,format", records="50000", keep_general_ability="false")
+    assert (full["method"], full["scale"]) == ("sft", "full")
+
+
+@pytest.mark.parametrize(
+    ("said", "param", "words"),
+    [
+        ({"goals": "tonne"}, "goals", "'tonne' is no goal; these are: domain_corpus"),
+        ({"has": "pear"}, "has", "these are: nothing, texts"),
+        ({"records": "many"}, "records", "such as 800"),
+        ({"facts_change_often": "yes"}, "facts_change_often", "send true or false"),
+        ({"goal": "tone"}, "goal", "Say goals, has"),
+    ],
+)
+def test_a_typo_in_the_asking_for_advice_is_named(
+    fleet: ApiFleet, said: dict[str, str], param: str, words: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        fleet.sdk().get("/fine_tuning/methods/advice", cast_to=dict, options={"params": said})
+    assert refused.value.param == param
+    assert words in refused.value.message
+
+
 @pytest.mark.parametrize(
     ("argosy", "param", "words"),
     [

@@ -1,4 +1,4 @@
-"""`argosy tune …`: start, list, watch, report and rerun tuning jobs."""
+"""`argosy tune …`: choose a method; start, list, watch, report and rerun tuning jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from argosy.cli.terminal.tuning_desk import TuningDesk
 
 tune = typer.Typer(
-    name="tune", help="Tune models: start, list, watch, report, rerun.", no_args_is_help=True
+    name="tune",
+    help="Tune models: advise, start, list, watch, report, rerun.",
+    no_args_is_help=True,
 )
 
 JobArgument = Annotated[str, typer.Argument(help="Id of the job, `ftjob-…`.")]
@@ -28,6 +30,34 @@ UrlOption = Annotated[
 KeyOption = Annotated[
     str | None, typer.Option(envvar="ARGOSY_API_KEY", help="An API key; needed with --url.")
 ]
+
+
+@tune.command()
+def advise(
+    goal: Annotated[
+        list[str] | None,
+        typer.Option(help="What is to become better: --goal format --goal tone; none lists them."),
+    ] = None,
+    has: Annotated[str, typer.Option(help="What there is to learn from, such as pairs.")] = "",
+    records: Annotated[int, typer.Option(help="How many there are, or will be.", min=0)] = 0,
+    facts_change_often: Annotated[
+        bool, typer.Option("--facts-change-often", help="What is true today is not next month.")
+    ] = False,
+    may_forget: Annotated[
+        bool, typer.Option("--may-forget", help="General ability need not be kept.")
+    ] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Tell whether to tune, by which method and scale, and what to prepare."""
+    _desk(home, url, key).advise(
+        goal or [],
+        has,
+        records,
+        facts_change_often=facts_change_often,
+        keep_general_ability=not may_forget,
+    )
 
 
 @tune.command()

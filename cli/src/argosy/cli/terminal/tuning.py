@@ -1,4 +1,4 @@
-"""A tuning job's report as it looks in the terminal: progress, curves, numbers, verdict.
+"""Tuning as it looks in the terminal: a report's progress, curves, verdict; advice on methods.
 
 Knows rich and plotext, and the report's JSON. Asks nobody.
 """
@@ -52,6 +52,27 @@ def findings(report: Mapping[str, Any]) -> RenderableType:
     if best is not None:
         lines.append(Text(f"  best checkpoint: step {best}", style="green"))
     return Group(*lines)
+
+
+def advised(advice: Mapping[str, Any]) -> RenderableType:
+    """Return which way fits, what to prepare and why."""
+    way = advice["way"].replace("_", " ")
+    chosen = f"{way}: {advice['method']}, {advice['scale']}" if advice["method"] else way
+    return Group(
+        Text(chosen, style="bold"),
+        Text(f"prepare  {advice['prepare']}"),
+        *(Text(f"● {reason}") for reason in advice["reasons"]),
+    )
+
+
+def sayable(option: str, choices: Sequence[Mapping[str, str]]) -> RenderableType:
+    """Return the values of an option with their meaning."""
+    table = Table(show_edge=False, pad_edge=False, box=None, title_justify="left", title=option)
+    for name in ("say", "for"):
+        table.add_column(name, overflow="fold")
+    for choice in choices:
+        table.add_row(choice["id"], choice["text"])
+    return table
 
 
 def _head(report: Mapping[str, Any]) -> Text:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import openai
 from argosy.cli.errors import FleetError, UsageError
-from argosy.cli.terminal.tuning import TERMINAL, findings, view
+from argosy.cli.terminal.tuning import TERMINAL, advised, findings, sayable, view
 from openai.types.fine_tuning import FineTuningJob
 from rich.console import Console
 from rich.live import Live
@@ -54,6 +54,32 @@ class TuningDesk:
             )
         self._console.print(f"uploaded [bold]{uploaded.id}[/bold], created [bold]{job.id}[/bold]")
         return job.id
+
+    def advise(
+        self,
+        goals: Sequence[str],
+        has: str,
+        records: int,
+        *,
+        facts_change_often: bool,
+        keep_general_ability: bool,
+    ) -> None:
+        """Print which method fits what is said, with the reasons; without goals, what to say."""
+        said: Json = {
+            "goals": ",".join(goals),
+            "has": has,
+            "records": records,
+            "facts_change_often": "true" if facts_change_often else "false",
+            "keep_general_ability": "true" if keep_general_ability else "false",
+        }
+        with _told():
+            advice = self._client.get(
+                "/fine_tuning/methods/advice", cast_to=dict[str, Any], options={"params": said}
+            )
+        self._console.print(advised(advice))
+        if not goals:
+            self._console.print(sayable("--goal", advice["goals"]))
+            self._console.print(sayable("--has", advice["has"]))
 
     def show_all(self) -> None:
         """Print the newest jobs."""

@@ -18,12 +18,13 @@ from argosy.gateway.http.embeddings import EmbeddingsController
 from argosy.gateway.http.envelope import Envelope
 from argosy.gateway.http.explain import ExplainController, Explainer
 from argosy.gateway.http.files import FilesController, UploadLimits
-from argosy.gateway.http.fine_tuning import FineTuningController, TuningMethodsController
+from argosy.gateway.http.fine_tuning import FineTuningController
 from argosy.gateway.http.graders import GraderController
 from argosy.gateway.http.oauth import OAuthController, TokenDesk
 from argosy.gateway.http.ports import Models, RecordUsage
 from argosy.gateway.http.stored_completions import StoredCompletionsController
 from argosy.gateway.http.tuned_models import TunedModelsController
+from argosy.gateway.http.tuning_methods import TuningMethodsController
 from argosy.gateway.http.tuning_report import TuningReportController
 from argosy.gateway.http.usage import UsageController
 from argosy.gateway.upstream.accounts import AccountsClient

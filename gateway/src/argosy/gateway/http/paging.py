@@ -1,4 +1,4 @@
-"""Lists in OpenAI's terms: `after`, `limit`, `order` in; `data`, `first_id`, `last_id` out.
+"""Lists in OpenAI's terms: `after`, `limit`, `order`, `metadata` in; `data`, `first_id` out.
 
 Knows queries and the shape of a page. Does not know what is listed.
 """
@@ -16,6 +16,7 @@ from litestar import Request
 Json = dict[str, Any]
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_METADATA: Final = re.compile(r"metadata\[([^\x00]{1,64})\]")
 
 
 class Page(TypedDict):
@@ -81,6 +82,25 @@ def query_of(request: Request[Any, Any, Any], *known: str) -> dict[str, str]:
             raise InvalidRequest(f"The parameter '{name}' is sent twice. Send it once.", param=name)
         values[name] = value
     return values
+
+
+def metadata_filter(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Return the pairs of `metadata[k]=v`; raises InvalidRequest for another form."""
+    wanted: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if not name.startswith("metadata"):
+            continue
+        match = _METADATA.fullmatch(name)
+        if match is None or len(value) > 512 or "\x00" in value:
+            raise InvalidRequest(
+                "Invalid metadata filter: send metadata[key]=value, with at most 64 characters of "
+                "key and 512 of value.",
+                param="metadata",
+            )
+        wanted[match[1]] = value
+    if len(wanted) > 16:
+        raise InvalidRequest("Filter by at most 16 pairs of metadata.", param="metadata")
+    return wanted
 
 
 def _limit(query: Mapping[str, str], maximum: int) -> int:

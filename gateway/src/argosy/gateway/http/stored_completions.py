@@ -10,8 +10,7 @@ from argosy.api.registry.v1 import completions_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.dataset_asking import MAX_PAGE, IdOf
-from argosy.gateway.http.fine_tuning import metadata_filter
-from argosy.gateway.http.paging import Json, Page, page_of, page_request, query_of
+from argosy.gateway.http.paging import Json, Page, metadata_filter, page_of, page_request, query_of
 from argosy.gateway.http.ports import Given
 from argosy.gateway.upstream.completions import CompletionsClient
 from litestar import Controller, Request, delete, get, post

@@ -33,6 +33,20 @@ def method_json(method: pb.MethodInfo) -> Json:
     }
 
 
+def advice_json(advice: pb.AdviseMethodResponse) -> Json:
+    """Return which method fits, with what may be said to ask for it."""
+    return {
+        "object": "fine_tuning.advice",
+        "way": advice.way,
+        "method": advice.method or None,
+        "scale": advice.scale or None,
+        "prepare": advice.prepare,
+        "reasons": list(advice.reasons),
+        "goals": [{"id": each.name, "text": each.text} for each in advice.goals],
+        "has": [{"id": each.name, "text": each.text} for each in advice.has],
+    }
+
+
 def preview_json(preview: pb.PreviewJobResponse, request: pb.CreateJobRequest) -> Json:
     """Return what a job would do, and the request that makes it with everything resolved."""
     planned, estimate = preview.planned, preview.estimate

@@ -37,6 +37,10 @@ class TuningClient:
         with calling(_SERVICE):
             return await self._stub.ListMethods(pb.ListMethodsRequest(), timeout=_TIMEOUT)
 
+    async def advise(self, request: pb.AdviseMethodRequest) -> pb.AdviseMethodResponse:
+        with calling(_SERVICE):
+            return await self._stub.AdviseMethod(request, timeout=_TIMEOUT)
+
     async def get(self, project_id: str, job_id: str) -> pb.Job:
         request = pb.GetJobRequest(project_id=project_id, job_id=job_id)
         with calling(_SERVICE):

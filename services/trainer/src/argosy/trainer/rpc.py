@@ -11,6 +11,7 @@ from argosy.trainer.domain.parameters.table import Bounds
 from argosy.trainer.domain.states import Verb
 from argosy.trainer.rpc_help import (
     add_observation,
+    advice_message,
     methods_message,
     preview_message,
     step_message,
@@ -108,6 +109,11 @@ class TuningService(trainer_pb2_grpc.TuningServiceServicer):
         self, request: trainer_pb2.ListMethodsRequest, context: Context
     ) -> trainer_pb2.ListMethodsResponse:
         return methods_message(self._bounds)
+
+    async def AdviseMethod(
+        self, request: trainer_pb2.AdviseMethodRequest, context: Context
+    ) -> trainer_pb2.AdviseMethodResponse:
+        return advice_message(request)
 
     async def GetSeries(
         self, request: trainer_pb2.GetSeriesRequest, context: Context

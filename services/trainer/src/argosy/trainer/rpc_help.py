@@ -1,8 +1,13 @@
-"""The table of methods and parameters, and a preview, as messages. Translates; decides nothing."""
+"""Methods, parameters, advice and a preview, as messages. Translates; decides nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from argosy.api.trainer.v1 import trainer_pb2 as pb
+from argosy.kit.errors import InvalidRequest
+from argosy.trainer.domain import choice
 from argosy.trainer.domain.job import MetricsRow, Observation
 from argosy.trainer.domain.lengths import Lengths
 from argosy.trainer.domain.methods import METHODS, SCALES, Method
@@ -12,10 +17,41 @@ from argosy.trainer.domain.parameters.table import Bounds
 from argosy.trainer.rpc_messages import cost_message, planned_message, time_message, value_message
 from argosy.trainer.usecases.preview import Preview
 
+Said = TypeVar("Said")
+Meant = TypeVar("Meant")
+
 
 def methods_message(bounds: Bounds) -> pb.ListMethodsResponse:
     """Return every method; `bounds` are those of the largest model."""
     return pb.ListMethodsResponse(methods=[_method(each, bounds) for each in METHODS.values()])
+
+
+def advice_message(request: pb.AdviseMethodRequest) -> pb.AdviseMethodResponse:
+    """Return which method fits what somebody says. Raises InvalidRequest."""
+    needs = choice.Needs(
+        goals=_known("goals", choice.goals, request.goals),
+        has=_known("has", choice.source, request.has),
+        records=request.records,
+        facts_change_often=request.facts_change_often,
+        keep_general_ability=not request.general_ability_may_go,
+    )
+    chosen = choice.choose(needs)
+    return pb.AdviseMethodResponse(
+        way=chosen.way,
+        method=chosen.method,
+        scale=chosen.scale,
+        prepare=chosen.prepare,
+        reasons=chosen.reasons,
+        goals=[pb.NamedText(name=name, text=text) for name, text in choice.GOALS.items()],
+        has=[pb.NamedText(name=name, text=text) for name, text in choice.SOURCES.items()],
+    )
+
+
+def _known(param: str, read: Callable[[Said], Meant], said: Said) -> Meant:
+    try:
+        return read(said)
+    except ValueError as unknown:
+        raise InvalidRequest(str(unknown), param=param, code="invalid_value") from None
 
 
 def preview_message(preview: Preview) -> pb.PreviewJobResponse:

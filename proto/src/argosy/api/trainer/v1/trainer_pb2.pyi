@@ -1342,6 +1342,112 @@ class ListMethodsResponse(_message.Message):
 Global___ListMethodsResponse: _TypeAlias = ListMethodsResponse  # noqa: Y015
 
 @_typing.final
+class AdviseMethodRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GOALS_FIELD_NUMBER: _builtins.int
+    HAS_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    FACTS_CHANGE_OFTEN_FIELD_NUMBER: _builtins.int
+    GENERAL_ABILITY_MAY_GO_FIELD_NUMBER: _builtins.int
+    has: _builtins.str
+    """What there is to learn from, of those listed; empty is nothing yet."""
+    records: _builtins.int
+    """How many records there are, or will be."""
+    facts_change_often: _builtins.bool
+    general_ability_may_go: _builtins.bool
+    """The model may forget what is not in the records."""
+    @_builtins.property
+    def goals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is to become better, of the goals that AdviseMethodResponse lists; none asks for no tuning."""
+
+    def __init__(
+        self,
+        *,
+        goals: _abc.Iterable[_builtins.str] | None = ...,
+        has: _builtins.str = ...,
+        records: _builtins.int = ...,
+        facts_change_often: _builtins.bool = ...,
+        general_ability_may_go: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts_change_often", b"facts_change_often", "general_ability_may_go", b"general_ability_may_go", "goals", b"goals", "has", b"has", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdviseMethodRequest: _TypeAlias = AdviseMethodRequest  # noqa: Y015
+
+@_typing.final
+class AdviseMethodResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAY_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    PREPARE_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    GOALS_FIELD_NUMBER: _builtins.int
+    HAS_FIELD_NUMBER: _builtins.int
+    way: _builtins.str
+    """prompt, knowledge_base or tuning."""
+    method: _builtins.str
+    """Empty unless the way is tuning."""
+    scale: _builtins.str
+    prepare: _builtins.str
+    """What to collect before."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In order of weight."""
+
+    @_builtins.property
+    def goals(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedText]:
+        """Everything that may be said, with its meaning."""
+
+    @_builtins.property
+    def has(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedText]: ...
+    def __init__(
+        self,
+        *,
+        way: _builtins.str = ...,
+        method: _builtins.str = ...,
+        scale: _builtins.str = ...,
+        prepare: _builtins.str = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        goals: _abc.Iterable[Global___NamedText] | None = ...,
+        has: _abc.Iterable[Global___NamedText] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["goals", b"goals", "has", b"has", "method", b"method", "prepare", b"prepare", "reasons", b"reasons", "scale", b"scale", "way", b"way"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdviseMethodResponse: _TypeAlias = AdviseMethodResponse  # noqa: Y015
+
+@_typing.final
+class NamedText(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NamedText: _TypeAlias = NamedText  # noqa: Y015
+
+@_typing.final
 class MethodInfo(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -85,6 +85,11 @@ class TuningServiceStub:
                 request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsRequest.SerializeToString,
                 response_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsResponse.FromString,
                 _registered_method=True)
+        self.AdviseMethod = channel.unary_unary(
+                '/argosy.api.trainer.v1.TuningService/AdviseMethod',
+                request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.AdviseMethodRequest.SerializeToString,
+                response_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.AdviseMethodResponse.FromString,
+                _registered_method=True)
         self.GetSeries = channel.unary_unary(
                 '/argosy.api.trainer.v1.TuningService/GetSeries',
                 request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.GetSeriesRequest.SerializeToString,
@@ -159,6 +164,13 @@ class TuningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AdviseMethod(self, request, context):
+        """Whether to tune at all, by which method and at which scale, and what to prepare.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSeries(self, request, context):
         """Everything that was measured at each step, and what else a report needs.
         """
@@ -218,6 +230,11 @@ def add_TuningServiceServicer_to_server(servicer, server):
                     servicer.ListMethods,
                     request_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsRequest.FromString,
                     response_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsResponse.SerializeToString,
+            ),
+            'AdviseMethod': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdviseMethod,
+                    request_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.AdviseMethodRequest.FromString,
+                    response_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.AdviseMethodResponse.SerializeToString,
             ),
             'GetSeries': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSeries,
@@ -496,6 +513,33 @@ class TuningService:
             '/argosy.api.trainer.v1.TuningService/ListMethods',
             argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsRequest.SerializeToString,
             argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.ListMethodsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdviseMethod(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argosy.api.trainer.v1.TuningService/AdviseMethod',
+            argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.AdviseMethodRequest.SerializeToString,
+            argosy_dot_api_dot_trainer_dot_v1_dot_trainer__pb2.AdviseMethodResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,8 @@ class TuningServiceStub:
     """What a request for a job would do, and what speaks for or against it; makes nothing."""
     ListMethods: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.ListMethodsRequest, _trainer_pb2.ListMethodsResponse]
     """The methods, what they learn from, and their parameters with ranges, defaults and advice."""
+    AdviseMethod: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.AdviseMethodRequest, _trainer_pb2.AdviseMethodResponse]
+    """Whether to tune at all, by which method and at which scale, and what to prepare."""
     GetSeries: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.GetSeriesRequest, _trainer_pb2.GetSeriesResponse]
     """Everything that was measured at each step, and what else a report needs."""
 
@@ -67,6 +69,8 @@ class TuningServiceAsyncStub(TuningServiceStub):
     """What a request for a job would do, and what speaks for or against it; makes nothing."""
     ListMethods: _aio.UnaryUnaryMultiCallable[_trainer_pb2.ListMethodsRequest, _trainer_pb2.ListMethodsResponse]  # type: ignore[assignment]
     """The methods, what they learn from, and their parameters with ranges, defaults and advice."""
+    AdviseMethod: _aio.UnaryUnaryMultiCallable[_trainer_pb2.AdviseMethodRequest, _trainer_pb2.AdviseMethodResponse]  # type: ignore[assignment]
+    """Whether to tune at all, by which method and at which scale, and what to prepare."""
     GetSeries: _aio.UnaryUnaryMultiCallable[_trainer_pb2.GetSeriesRequest, _trainer_pb2.GetSeriesResponse]  # type: ignore[assignment]
     """Everything that was measured at each step, and what else a report needs."""
 
@@ -145,6 +149,14 @@ class TuningServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_trainer_pb2.ListMethodsResponse, _abc.Awaitable[_trainer_pb2.ListMethodsResponse]]:
         """The methods, what they learn from, and their parameters with ranges, defaults and advice."""
+
+    @_abc_1.abstractmethod
+    def AdviseMethod(
+        self,
+        request: _trainer_pb2.AdviseMethodRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.AdviseMethodResponse, _abc.Awaitable[_trainer_pb2.AdviseMethodResponse]]:
+        """Whether to tune at all, by which method and at which scale, and what to prepare."""
 
     @_abc_1.abstractmethod
     def GetSeries(

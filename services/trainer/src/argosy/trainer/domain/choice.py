@@ -116,7 +116,7 @@ PREPARE: Final = {
 }  # fmt: skip
 
 # What each goal asks for, and why.
-_BY_GOAL: Final = {
+GOALS: Final = {
     Goal.DOMAIN_CORPUS: "A field's corpus is taken in by post-pretraining on plain texts.",
     Goal.NEW_KNOWLEDGE: "New knowledge is learned from texts of it, or from questions and answers.",
     Goal.VERTICAL_KNOWLEDGE: "A field's knowledge and terms are learned from its own examples.",
@@ -126,6 +126,17 @@ _BY_GOAL: Final = {
     Goal.COMPLEX_SCENE: "A scene with many rules is learned from examples that follow them all.",
     Goal.PREFERENCE: "What people prefer is learned from answers that they compared or judged.",
     Goal.COST: "A small model learns one task from a large one's answers and costs less a call.",
+}
+
+# What can be learned from, in words.
+SOURCES: Final = {
+    Has.NOTHING: "Nothing yet.",
+    Has.TEXTS: "Plain texts of the field.",
+    Has.DIALOGUES: "Requests with the answers that are wanted.",
+    Has.PAIRS: "Two answers to each request, one better than the other.",
+    Has.VERDICTS: "Single answers with thumbs up or down.",
+    Has.RANKINGS: "Several answers to each request, put in order by people.",
+    Has.CHECKABLE: "Requests whose answers a program can check.",
 }
 
 
@@ -190,7 +201,7 @@ def choose(needs: Needs) -> Choice:
             Way.PROMPT, "", "", "A few requests that fail, to judge prompts by.",
             ("Nothing asks for tuning: try the prompt first, with a few examples in it.",),
         )  # fmt: skip
-    why = tuple(_BY_GOAL[goal] for goal in Goal if goal in needs.goals)
+    why = tuple(GOALS[goal] for goal in Goal if goal in needs.goals)
     if needs.facts_change_often and needs.records < FEW:
         return Choice(
             Way.KNOWLEDGE_BASE,
@@ -239,3 +250,12 @@ def goals(named: Iterable[str]) -> frozenset[Goal]:
             f"'{min(unknown)[:64]}' is no goal; these are: {', '.join(goal for goal in Goal)}."
         )
     return frozenset(Goal(name) for name in ticked)
+
+
+def source(named: str) -> Has:
+    """Return what a caller says there is, nothing for ""; ValueError names what can be said."""
+    if named not in {"", *Has}:
+        raise ValueError(
+            f"'{named[:64]}' is nothing to learn from; these are: {', '.join(has for has in Has)}."
+        )
+    return Has(named) if named else Has.NOTHING
