@@ -130,3 +130,34 @@ def test_c26_c27_stored_calls_with_feedback_become_records(
         assert theirs.status_code == absent.status_code == 404
         assert theirs.text.replace(bad.id, "chatcmpl-none") == absent.text
         assert other.get("/v1/chat/completions").json()["data"] == []
+
+
+@pytest.mark.usefixtures("storing")
+def test_d61_refusals_are_suggested_as_bad_cases(fleet: ApiFleet, desk: DatasetDesk) -> None:
+    sdk = desk.sdk
+    stored_while_on(fleet, sdk, "warm")
+    answers = ("three masts", "I'm sorry, but I can't help with that.", "抱歉，我无法回答。", "no")
+    asked = [
+        ask(sdk, f"{i} {script(answer)}", store=True, metadata={"tag": "refused"}).id
+        for i, answer in enumerate(answers)
+    ]
+    for completion_id in asked:
+        kept(sdk, completion_id)
+    sdk.chat.completions.update(asked[2], metadata={"tag": "refused", "rating": "up"})
+    sdk.chat.completions.update(asked[3], metadata={"tag": "refused", "rating": "down"})
+    listed = sdk.chat.completions.list(metadata={"tag": "refused"})
+    told = {c.id: (c.model_extra or {})["argosy"]["bad_case"] for c in listed}
+    assert [told[each] for each in asked] == [None, "refusal", None, "rated_down"]
+    suggested = sdk.chat.completions.list(
+        metadata={"tag": "refused"}, extra_query={"bad_cases": "true"}
+    )
+    assert [c.id for c in suggested] == [asked[1], asked[3]]
+
+    pairs = desk.create(kind="preference")
+    task = desk.task(pairs, "reflow", bad_cases=True, metadata={"tag": "refused"})
+    assert task["result"] == task["result"] | {"records": 2, "unannotated": 2}
+    records = desk.records(pairs, task["version_id"])
+    assert [r["notes"]["bad_case"] for r in records] == ["refusal", "rated_down"]
+    assert records[0]["record"]["non_preferred_output"][0]["content"] == answers[1]
+    with pytest.raises(openai.BadRequestError, match="send true or false"):
+        sdk.chat.completions.list(extra_query={"bad_cases": "yes"})

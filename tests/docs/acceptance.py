@@ -52,7 +52,6 @@ OPEN: Final = {
     "D38": "the essay recipe runs, but as one command and not as page steps",
     "D39": "recipes compare with the base model, not with a larger one",
     "D45": "wants a reference GPU; `argosy demo` measures it on two cores",
-    "D61": "refusals in stored completions are not suggested as bad cases",
     "G02": "compression is not built",
     "G03": "compression is not built",
     "H02": "models have no states Ready, Creating, Fail",

@@ -103,6 +103,15 @@ def metadata_filter(request: Request[Any, Any, Any]) -> dict[str, str]:
     return wanted
 
 
+def flag_of(name: str, text: str) -> bool:
+    """Return what `name=true` or `name=false` says; raises InvalidRequest."""
+    if text not in {"true", "false"}:
+        raise InvalidRequest(
+            f"Invalid value for '{name}': send true or false.", param=name, code="invalid_value"
+        )
+    return text == "true"
+
+
 def _limit(query: Mapping[str, str], maximum: int) -> int:
     text = query.get("limit")
     if text is None:

@@ -10,7 +10,15 @@ from argosy.api.registry.v1 import completions_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.dataset_asking import MAX_PAGE, IdOf
-from argosy.gateway.http.paging import Json, Page, metadata_filter, page_of, page_request, query_of
+from argosy.gateway.http.paging import (
+    Json,
+    Page,
+    flag_of,
+    metadata_filter,
+    page_of,
+    page_request,
+    query_of,
+)
 from argosy.gateway.http.ports import Given
 from argosy.gateway.upstream.completions import CompletionsClient
 from litestar import Controller, Request, delete, get, post
@@ -36,13 +44,14 @@ class StoredCompletionsController(Controller):
         caller: Given[Caller],
         completions: Given[CompletionsClient],
     ) -> Page:
-        query = query_of(request, "after", "limit", "order", "model")
+        query = query_of(request, "after", "limit", "order", "model", "bad_cases")
         query.setdefault("order", "asc")
         asked = pb.ListCompletionsRequest(
             project_id=caller.project_id,
             page=page_request(query, maximum=MAX_PAGE, ordered=True),
             model=query.get("model", ""),
             metadata=metadata_filter(request),
+            bad_cases=flag_of("bad_cases", query.get("bad_cases", "false")),
         )
         answer = await completions.ask(completions.service.ListCompletions, asked)
         return page_of([_json(c) for c in answer.completions], has_more=answer.has_more)
@@ -114,6 +123,7 @@ async def _get(
 
 
 def _json(stored: pb.StoredCompletion) -> Json:
-    """Return OpenAI's `chat.completion` with its metadata."""
+    """Return OpenAI's `chat.completion` with its metadata, and whether it looks like a bad case."""
     found: Json = json.loads(stored.completion)
-    return found | {"metadata": dict(stored.metadata)}
+    argosy = {"bad_case": stored.bad_case or None}
+    return found | {"metadata": dict(stored.metadata), "argosy": argosy}

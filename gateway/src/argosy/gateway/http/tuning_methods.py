@@ -10,7 +10,7 @@ from typing import Any, Final
 from argosy.api.trainer.v1 import trainer_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.errors import echo
-from argosy.gateway.http.paging import Json, Page, page_of
+from argosy.gateway.http.paging import Json, Page, flag_of, page_of
 from argosy.gateway.http.ports import Given
 from argosy.gateway.http.tuning_help import advice_json, method_json
 from argosy.gateway.upstream.tuning import TuningClient
@@ -21,7 +21,6 @@ from litestar import Controller, Request, get
 _LISTS: Final = frozenset({"goals", "goals[]"})
 _SINGLE: Final = ("has", "records", "facts_change_often", "keep_general_ability")
 _MOST_RECORDS: Final = 10**15
-_FLAGS: Final = {"true": True, "false": False}
 
 
 class TuningMethodsController(Controller):
@@ -63,8 +62,10 @@ def _needs(sent: Any) -> pb.AdviseMethodRequest:
             seen[name] = value
     asked.has = seen.get("has", "")
     asked.records = _count(seen.get("records", "0"))
-    asked.facts_change_often = _flag("facts_change_often", seen.get("facts_change_often", "false"))
-    kept = _flag("keep_general_ability", seen.get("keep_general_ability", "true"))
+    asked.facts_change_often = flag_of(
+        "facts_change_often", seen.get("facts_change_often", "false")
+    )
+    kept = flag_of("keep_general_ability", seen.get("keep_general_ability", "true"))
     asked.general_ability_may_go = not kept
     return asked
 
@@ -77,11 +78,3 @@ def _count(text: str) -> int:
             code="invalid_value",
         )
     return int(text[:16])
-
-
-def _flag(name: str, text: str) -> bool:
-    if text not in _FLAGS:
-        raise InvalidRequest(
-            f"Invalid value for '{name}': send true or false.", param=name, code="invalid_value"
-        )
-    return _FLAGS[text]

@@ -26,7 +26,7 @@ from argosy.api.common.v1 import common_pb2 as argosy_dot_api_dot_common_dot_v1_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(argosy/api/registry/v1/completions.proto\x12\x16\x61rgosy.api.registry.v1\x1a!argosy/api/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n\x10StoredCompletion\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08messages\x18\x05 \x01(\t\x12\x12\n\ncompletion\x18\x06 \x01(\t\x12H\n\x08metadata\x18\x07 \x03(\x0b\x32\x36.argosy.api.registry.v1.StoredCompletion.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x16StoreCompletionRequest\x12<\n\ncompletion\x18\x01 \x01(\x0b\x32(.argosy.api.registry.v1.StoredCompletion\"\x19\n\x17StoreCompletionResponse\"A\n\x14GetCompletionRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x15\n\rcompletion_id\x18\x02 \x01(\t\"U\n\x15GetCompletionResponse\x12<\n\ncompletion\x18\x01 \x01(\x0b\x32(.argosy.api.registry.v1.StoredCompletion\"\xed\x01\n\x16ListCompletionsRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12/\n\x04page\x18\x02 \x01(\x0b\x32!.argosy.api.common.v1.PageRequest\x12\r\n\x05model\x18\x03 \x01(\t\x12N\n\x08metadata\x18\x04 \x03(\x0b\x32<.argosy.api.registry.v1.ListCompletionsRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"j\n\x17ListCompletionsResponse\x12=\n\x0b\x63ompletions\x18\x01 \x03(\x0b\x32(.argosy.api.registry.v1.StoredCompletion\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"\xc6\x01\n\x17UpdateCompletionRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x15\n\rcompletion_id\x18\x02 \x01(\t\x12O\n\x08metadata\x18\x03 \x03(\x0b\x32=.argosy.api.registry.v1.UpdateCompletionRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x18UpdateCompletionResponse\x12<\n\ncompletion\x18\x01 \x01(\x0b\x32(.argosy.api.registry.v1.StoredCompletion\"D\n\x17\x44\x65leteCompletionRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x15\n\rcompletion_id\x18\x02 \x01(\t\"\x1a\n\x18\x44\x65leteCompletionResponse2\xd7\x04\n\x11\x43ompletionService\x12r\n\x0fStoreCompletion\x12..argosy.api.registry.v1.StoreCompletionRequest\x1a/.argosy.api.registry.v1.StoreCompletionResponse\x12l\n\rGetCompletion\x12,.argosy.api.registry.v1.GetCompletionRequest\x1a-.argosy.api.registry.v1.GetCompletionResponse\x12r\n\x0fListCompletions\x12..argosy.api.registry.v1.ListCompletionsRequest\x1a/.argosy.api.registry.v1.ListCompletionsResponse\x12u\n\x10UpdateCompletion\x12/.argosy.api.registry.v1.UpdateCompletionRequest\x1a\x30.argosy.api.registry.v1.UpdateCompletionResponse\x12u\n\x10\x44\x65leteCompletion\x12/.argosy.api.registry.v1.DeleteCompletionRequest\x1a\x30.argosy.api.registry.v1.DeleteCompletionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(argosy/api/registry/v1/completions.proto\x12\x16\x61rgosy.api.registry.v1\x1a!argosy/api/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x02\n\x10StoredCompletion\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08messages\x18\x05 \x01(\t\x12\x12\n\ncompletion\x18\x06 \x01(\t\x12H\n\x08metadata\x18\x07 \x03(\x0b\x32\x36.argosy.api.registry.v1.StoredCompletion.MetadataEntry\x12\x10\n\x08\x62\x61\x64_case\x18\x08 \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x16StoreCompletionRequest\x12<\n\ncompletion\x18\x01 \x01(\x0b\x32(.argosy.api.registry.v1.StoredCompletion\"\x19\n\x17StoreCompletionResponse\"A\n\x14GetCompletionRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x15\n\rcompletion_id\x18\x02 \x01(\t\"U\n\x15GetCompletionResponse\x12<\n\ncompletion\x18\x01 \x01(\x0b\x32(.argosy.api.registry.v1.StoredCompletion\"\x80\x02\n\x16ListCompletionsRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12/\n\x04page\x18\x02 \x01(\x0b\x32!.argosy.api.common.v1.PageRequest\x12\r\n\x05model\x18\x03 \x01(\t\x12N\n\x08metadata\x18\x04 \x03(\x0b\x32<.argosy.api.registry.v1.ListCompletionsRequest.MetadataEntry\x12\x11\n\tbad_cases\x18\x05 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"j\n\x17ListCompletionsResponse\x12=\n\x0b\x63ompletions\x18\x01 \x03(\x0b\x32(.argosy.api.registry.v1.StoredCompletion\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"\xc6\x01\n\x17UpdateCompletionRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x15\n\rcompletion_id\x18\x02 \x01(\t\x12O\n\x08metadata\x18\x03 \x03(\x0b\x32=.argosy.api.registry.v1.UpdateCompletionRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x18UpdateCompletionResponse\x12<\n\ncompletion\x18\x01 \x01(\x0b\x32(.argosy.api.registry.v1.StoredCompletion\"D\n\x17\x44\x65leteCompletionRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x15\n\rcompletion_id\x18\x02 \x01(\t\"\x1a\n\x18\x44\x65leteCompletionResponse2\xd7\x04\n\x11\x43ompletionService\x12r\n\x0fStoreCompletion\x12..argosy.api.registry.v1.StoreCompletionRequest\x1a/.argosy.api.registry.v1.StoreCompletionResponse\x12l\n\rGetCompletion\x12,.argosy.api.registry.v1.GetCompletionRequest\x1a-.argosy.api.registry.v1.GetCompletionResponse\x12r\n\x0fListCompletions\x12..argosy.api.registry.v1.ListCompletionsRequest\x1a/.argosy.api.registry.v1.ListCompletionsResponse\x12u\n\x10UpdateCompletion\x12/.argosy.api.registry.v1.UpdateCompletionRequest\x1a\x30.argosy.api.registry.v1.UpdateCompletionResponse\x12u\n\x10\x44\x65leteCompletion\x12/.argosy.api.registry.v1.DeleteCompletionRequest\x1a\x30.argosy.api.registry.v1.DeleteCompletionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,33 +40,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATECOMPLETIONREQUEST_METADATAENTRY']._loaded_options = None
   _globals['_UPDATECOMPLETIONREQUEST_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_STOREDCOMPLETION']._serialized_start=137
-  _globals['_STOREDCOMPLETION']._serialized_end=411
-  _globals['_STOREDCOMPLETION_METADATAENTRY']._serialized_start=364
-  _globals['_STOREDCOMPLETION_METADATAENTRY']._serialized_end=411
-  _globals['_STORECOMPLETIONREQUEST']._serialized_start=413
-  _globals['_STORECOMPLETIONREQUEST']._serialized_end=499
-  _globals['_STORECOMPLETIONRESPONSE']._serialized_start=501
-  _globals['_STORECOMPLETIONRESPONSE']._serialized_end=526
-  _globals['_GETCOMPLETIONREQUEST']._serialized_start=528
-  _globals['_GETCOMPLETIONREQUEST']._serialized_end=593
-  _globals['_GETCOMPLETIONRESPONSE']._serialized_start=595
-  _globals['_GETCOMPLETIONRESPONSE']._serialized_end=680
-  _globals['_LISTCOMPLETIONSREQUEST']._serialized_start=683
-  _globals['_LISTCOMPLETIONSREQUEST']._serialized_end=920
-  _globals['_LISTCOMPLETIONSREQUEST_METADATAENTRY']._serialized_start=364
-  _globals['_LISTCOMPLETIONSREQUEST_METADATAENTRY']._serialized_end=411
-  _globals['_LISTCOMPLETIONSRESPONSE']._serialized_start=922
-  _globals['_LISTCOMPLETIONSRESPONSE']._serialized_end=1028
-  _globals['_UPDATECOMPLETIONREQUEST']._serialized_start=1031
-  _globals['_UPDATECOMPLETIONREQUEST']._serialized_end=1229
-  _globals['_UPDATECOMPLETIONREQUEST_METADATAENTRY']._serialized_start=364
-  _globals['_UPDATECOMPLETIONREQUEST_METADATAENTRY']._serialized_end=411
-  _globals['_UPDATECOMPLETIONRESPONSE']._serialized_start=1231
-  _globals['_UPDATECOMPLETIONRESPONSE']._serialized_end=1319
-  _globals['_DELETECOMPLETIONREQUEST']._serialized_start=1321
-  _globals['_DELETECOMPLETIONREQUEST']._serialized_end=1389
-  _globals['_DELETECOMPLETIONRESPONSE']._serialized_start=1391
-  _globals['_DELETECOMPLETIONRESPONSE']._serialized_end=1417
-  _globals['_COMPLETIONSERVICE']._serialized_start=1420
-  _globals['_COMPLETIONSERVICE']._serialized_end=2019
+  _globals['_STOREDCOMPLETION']._serialized_end=429
+  _globals['_STOREDCOMPLETION_METADATAENTRY']._serialized_start=382
+  _globals['_STOREDCOMPLETION_METADATAENTRY']._serialized_end=429
+  _globals['_STORECOMPLETIONREQUEST']._serialized_start=431
+  _globals['_STORECOMPLETIONREQUEST']._serialized_end=517
+  _globals['_STORECOMPLETIONRESPONSE']._serialized_start=519
+  _globals['_STORECOMPLETIONRESPONSE']._serialized_end=544
+  _globals['_GETCOMPLETIONREQUEST']._serialized_start=546
+  _globals['_GETCOMPLETIONREQUEST']._serialized_end=611
+  _globals['_GETCOMPLETIONRESPONSE']._serialized_start=613
+  _globals['_GETCOMPLETIONRESPONSE']._serialized_end=698
+  _globals['_LISTCOMPLETIONSREQUEST']._serialized_start=701
+  _globals['_LISTCOMPLETIONSREQUEST']._serialized_end=957
+  _globals['_LISTCOMPLETIONSREQUEST_METADATAENTRY']._serialized_start=382
+  _globals['_LISTCOMPLETIONSREQUEST_METADATAENTRY']._serialized_end=429
+  _globals['_LISTCOMPLETIONSRESPONSE']._serialized_start=959
+  _globals['_LISTCOMPLETIONSRESPONSE']._serialized_end=1065
+  _globals['_UPDATECOMPLETIONREQUEST']._serialized_start=1068
+  _globals['_UPDATECOMPLETIONREQUEST']._serialized_end=1266
+  _globals['_UPDATECOMPLETIONREQUEST_METADATAENTRY']._serialized_start=382
+  _globals['_UPDATECOMPLETIONREQUEST_METADATAENTRY']._serialized_end=429
+  _globals['_UPDATECOMPLETIONRESPONSE']._serialized_start=1268
+  _globals['_UPDATECOMPLETIONRESPONSE']._serialized_end=1356
+  _globals['_DELETECOMPLETIONREQUEST']._serialized_start=1358
+  _globals['_DELETECOMPLETIONREQUEST']._serialized_end=1426
+  _globals['_DELETECOMPLETIONRESPONSE']._serialized_start=1428
+  _globals['_DELETECOMPLETIONRESPONSE']._serialized_end=1454
+  _globals['_COMPLETIONSERVICE']._serialized_start=1457
+  _globals['_COMPLETIONSERVICE']._serialized_end=2056
 # @@protoc_insertion_point(module_scope)

@@ -51,12 +51,15 @@ class StoredCompletion(_message.Message):
     MESSAGES_FIELD_NUMBER: _builtins.int
     COMPLETION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    BAD_CASE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     project_id: _builtins.str
     model: _builtins.str
     messages: _builtins.str
     """JSON: the request's messages, and the completion as it was answered."""
     completion: _builtins.str
+    bad_case: _builtins.str
+    """Why it is suggested as a bad case: rated_down or refusal; empty if it is not."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -71,10 +74,11 @@ class StoredCompletion(_message.Message):
         messages: _builtins.str = ...,
         completion: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        bad_case: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completion", b"completion", "created_at", b"created_at", "id", b"id", "messages", b"messages", "metadata", b"metadata", "model", b"model", "project_id", b"project_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bad_case", b"bad_case", "completion", b"completion", "created_at", b"created_at", "id", b"id", "messages", b"messages", "metadata", b"metadata", "model", b"model", "project_id", b"project_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -185,9 +189,12 @@ class ListCompletionsRequest(_message.Message):
     PAGE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    BAD_CASES_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     model: _builtins.str
     """Empty for all."""
+    bad_cases: _builtins.bool
+    """Only those that are suggested as bad cases."""
     @_builtins.property
     def page(self) -> _common_pb2.PageRequest: ...
     @_builtins.property
@@ -201,10 +208,11 @@ class ListCompletionsRequest(_message.Message):
         page: _common_pb2.PageRequest | None = ...,
         model: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        bad_cases: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "model", b"model", "page", b"page", "project_id", b"project_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bad_cases", b"bad_cases", "metadata", b"metadata", "model", b"model", "page", b"page", "project_id", b"project_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -169,10 +169,14 @@ class Augment(Asking):
 
 
 class Reflow(Parameters):
-    """Bring stored completions into the task's data set: those of a model, a rating, metadata."""
+    """Bring stored completions into the task's data set: those of a model, a rating, metadata.
+
+    With `bad_cases` only those that are suggested as such: rated down, or refusals by their looks.
+    """
 
     model: _Model | None = None
     rating: Literal["up", "down"] | None = None
+    bad_cases: bool = False
     metadata: Annotated[dict[str, str], Field(max_length=16)] = Field(default_factory=dict)
 
 

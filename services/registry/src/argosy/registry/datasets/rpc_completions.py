@@ -54,6 +54,7 @@ class CompletionServicer(completions_pb2_grpc.CompletionServiceServicer):
                 ascending=request.page.ascending,
                 model=request.model,
                 metadata=request.metadata,
+                bad_cases=request.bad_cases,
             )
         return pb.ListCompletionsResponse(completions=[_message(c) for c in found], has_more=more)
 
@@ -83,4 +84,5 @@ def _message(value: StoredCompletion) -> pb.StoredCompletion:
         messages=value.messages,
         completion=value.completion,
         metadata=value.metadata,
+        bad_case=value.bad_case or "",
     )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
-from argosy.registry.datasets.completions import StoredCompletion
+from argosy.registry.datasets.completions import DOWN, RATING, UP, StoredCompletion
 from argosy.registry.datasets.store.tables import stored_completion as stored
 from argosy.registry.domain.paging import Page
 from argosy.registry.store import accounts_pages
@@ -35,6 +35,7 @@ async def add(connection: AsyncConnection, value: StoredCompletion) -> None:
             messages=value.messages,
             completion=value.completion,
             metadata=value.metadata,
+            refusal=value.refusal,
         )
         .on_conflict_do_nothing()
     )
@@ -57,20 +58,27 @@ async def page(
     *,
     model: str,
     metadata: Mapping[str, str],
+    bad_cases: bool = False,
 ) -> tuple[list[StoredCompletion], bool] | None:
     """Return a page of completions; None if `after` is unknown."""
-    query = _matching(project_id, model, metadata)
+    query = _matching(project_id, model, metadata, bad_cases=bad_cases)
     found = await accounts_pages.page(connection, query, stored.c.seq, stored.c.id, wanted)
     return None if found is None else ([_completion(r) for r in found[0]], found[1])
 
 
 async def batches(
-    connection: AsyncConnection, project_id: str, model: str, metadata: Mapping[str, str]
+    connection: AsyncConnection,
+    project_id: str,
+    model: str,
+    metadata: Mapping[str, str],
+    *,
+    bad_cases: bool = False,
 ) -> AsyncIterator[list[StoredCompletion]]:
     """Yield all completions in the order in which they came, some at a time."""
     after = 0
     while True:
-        query = _matching(project_id, model, metadata).where(stored.c.seq > after)
+        query = _matching(project_id, model, metadata, bad_cases=bad_cases)
+        query = query.where(stored.c.seq > after)
         rows = (await connection.execute(query.order_by(stored.c.seq).limit(_BATCH))).all()
         if not rows:
             return
@@ -98,12 +106,18 @@ def _one(project_id: str, completion_id: str) -> tuple[sa.ColumnElement[bool], .
     return stored.c.project_id == project_id, stored.c.id == completion_id
 
 
-def _matching(project_id: str, model: str, metadata: Mapping[str, str]) -> sa.Select[Any]:
+def _matching(
+    project_id: str, model: str, metadata: Mapping[str, str], *, bad_cases: bool
+) -> sa.Select[Any]:
     query = sa.select(stored).where(stored.c.project_id == project_id)
     if model:
         query = query.where(stored.c.model == model)
     if metadata:
         query = query.where(stored.c.metadata.contains(dict(metadata)))
+    if bad_cases:
+        # As `StoredCompletion.bad_case` decides.
+        rated_down, rated_up = (stored.c.metadata.contains({RATING: word}) for word in (DOWN, UP))
+        query = query.where(sa.or_(rated_down, sa.and_(stored.c.refusal, sa.not_(rated_up))))
     return query
 
 
@@ -116,4 +130,5 @@ def _completion(row: accounts_pages.Row) -> StoredCompletion:
         row.messages,
         row.completion,
         row.metadata,
+        row.refusal,
     )

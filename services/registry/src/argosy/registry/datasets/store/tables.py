@@ -103,6 +103,8 @@ stored_completion: Final = sa.Table(
     sa.Column("messages", sa.Text, nullable=False),
     sa.Column("completion", sa.Text, nullable=False),
     sa.Column("metadata", JSONB, nullable=False),
+    # The answer begins as refusals do.
+    sa.Column("refusal", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_stored_completion_project_id_seq", "project_id", "seq"),
 )
 

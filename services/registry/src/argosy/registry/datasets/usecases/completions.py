@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from argosy.kit.db import Database
 from argosy.kit.errors import PermissionDenied
-from argosy.registry.datasets.completions import StoredCompletion
+from argosy.registry.datasets.completions import StoredCompletion, refuses
 from argosy.registry.datasets.sets import check_metadata
 from argosy.registry.datasets.store import completions
 from argosy.registry.datasets.usecases.shelf import unknown
@@ -34,7 +35,7 @@ class Completions:
                     param="store",
                     code="storing_off",
                 )
-            await completions.add(connection, value)
+            await completions.add(connection, replace(value, refusal=refuses(value.completion)))
 
     async def get(self, project_id: str, completion_id: str) -> StoredCompletion:
         """Return a completion; raises NotFound."""
@@ -53,12 +54,21 @@ class Completions:
         ascending: bool,
         model: str,
         metadata: Mapping[str, str],
+        bad_cases: bool,
     ) -> tuple[list[StoredCompletion], bool]:
-        """Return a page of completions; raises RuleBroken, NotFound for an unknown `after`."""
+        """Return a page of completions, of all or of the suggested bad cases.
+
+        Raises RuleBroken, NotFound for an unknown `after`.
+        """
         wanted = page(after, limit, ascending=ascending, default=_DEFAULT_PAGE, maximum=_MAX_PAGE)
         async with self._database.begin() as connection:
             found = await completions.page(
-                connection, project_id, wanted, model=model, metadata=metadata
+                connection,
+                project_id,
+                wanted,
+                model=model,
+                metadata=metadata,
+                bad_cases=bad_cases,
             )
         if found is None:
             raise unknown("Chat completion", after, param="after")

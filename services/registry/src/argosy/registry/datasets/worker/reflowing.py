@@ -33,7 +33,13 @@ async def work(bench: Bench) -> None:
     path, counts = bench.new_path(), {"records": 0, "unannotated": 0, "refused": 0}
     with path.open("w", encoding="utf-8", newline="\n") as sink:
         async with bench.database.begin() as connection:
-            found = completions.batches(connection, task.project_id, asked.model or "", filters)
+            found = completions.batches(
+                connection,
+                task.project_id,
+                asked.model or "",
+                filters,
+                bad_cases=asked.bad_cases,
+            )
             async for some in found:
                 lines = [_line(one, kind, counts) for one in some]
                 await asyncio.to_thread(sink.writelines, [f"{x}\n" for x in lines if x])
@@ -48,7 +54,12 @@ async def work(bench: Bench) -> None:
         version = await open_version(
             landing.connection, task, None, kind=kind, now=now, empty=False
         )
-        details: dict[str, Any] = {"model": asked.model, "metadata": filters, **counts}
+        details: dict[str, Any] = {
+            "model": asked.model,
+            "metadata": filters,
+            "bad_cases": asked.bad_cases,
+            **counts,
+        }
         step = Step("reflow", now, details, task.id)
         await put_rows(landing.connection, version, Rows(path), [step])
         landing.version_id = version.id
@@ -68,5 +79,11 @@ def _line(value: StoredCompletion, kind: str, counts: dict[str, int]) -> str | N
     counts["records"] += 1
     counts["unannotated"] += not answered
     status = RecordStatus.ANNOTATED if answered else RecordStatus.UNANNOTATED
-    notes = {"origin": "reflow", "completion_id": value.id, "metadata": value.metadata}
+    notes: dict[str, Any] = {
+        "origin": "reflow",
+        "completion_id": value.id,
+        "metadata": value.metadata,
+    }
+    if value.bad_case is not None:
+        notes["bad_case"] = value.bad_case
     return copy_line(status, characters(record), dump(record), dump(notes))
