@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from argosy.gateway.errors import BodyTimeout, ClientDisconnected, echo
 from argosy.kit.errors import InvalidRequest, TooLarge
-from litestar import Request
 
 T = TypeVar("T")
 
@@ -40,7 +39,19 @@ _COMPARISONS: Final = {
 }
 
 
-async def chunks_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+class Incoming(Protocol):
+    """A request whose body was not read yet."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names are lower case."""
+
+    @property
+    def receive(self) -> Callable[[], Awaitable[Any]]:
+        """ASGI's way to the body."""
+
+
+async def chunks_of(request: Incoming) -> AsyncIterator[bytes]:
     """Yield the body as it arrives; raises ClientDisconnected."""
     while True:
         event: Mapping[str, Any] = await request.receive()
@@ -59,7 +70,7 @@ class BodyReader:
         self._limit = limit
         self._timeout = timeout
 
-    async def read(self, request: Request[Any, Any, Any]) -> bytes:
+    async def read(self, request: Incoming) -> bytes:
         """Return the whole body; raises TooLarge or BodyTimeout."""
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self._limit:
@@ -77,7 +88,7 @@ class BodyReader:
             ) from None
         return bytes(body)
 
-    async def json(self, request: Request[Any, Any, Any], shape: type[T]) -> T:
+    async def json(self, request: Incoming, shape: type[T]) -> T:
         """Return the body decoded as `shape`; raises InvalidRequest naming the field."""
         return decode(await self.read(request), shape)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.body import decode
-from argosy.gateway.http.ports import Models
 from argosy.kit.errors import InvalidRequest
 from msgspec import Meta, Struct
+
+if TYPE_CHECKING:
+    from argosy.gateway.http.ports import Models
 
 # OpenAI's limit of inputs in one request.
 MAX_INPUTS: Final = 2048

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from argosy.gateway.errors import MethodNotAllowed, echo, render
+from argosy.gateway.errors import render
+from argosy.gateway.http.wrong_routes import broken, no_such_route, wrong_method
 from argosy.gateway.lane.request.completion import BY_PATH
-from argosy.kit.errors import ApiError, Internal, InvalidRequest, NotFound
+from argosy.kit.errors import ApiError, InvalidRequest
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
@@ -23,7 +24,7 @@ AnyRequest = Request[Any, Any, Any]
 Handler = Callable[[AnyRequest, Any], Response[Any]]
 
 
-def answer(error: ApiError, extra_headers: dict[str, str] | None = None) -> Response[bytes]:
+def answer(error: ApiError) -> Response[bytes]:
     """Return OpenAI's error object for `error`."""
     rendered = render(error)
     headers = {name.decode(): value.decode() for name, value in rendered.headers}
@@ -32,7 +33,7 @@ def answer(error: ApiError, extra_headers: dict[str, str] | None = None) -> Resp
     return Response(
         rendered.body,
         status_code=rendered.status,
-        headers=headers | (extra_headers or {}),
+        headers=headers,
         media_type=media_type,
     )
 
@@ -45,7 +46,7 @@ def _unknown_route(request: AnyRequest, _: NotFoundException) -> Response[bytes]
     if request.scope["path"] in BY_PATH:
         # The lane's, which takes only POST.
         return _refuse_method(request, "POST")
-    return answer(NotFound(f"Invalid URL ({request.method} {_path(request)})"))
+    return answer(no_such_route(request.method, request.scope["path"]))
 
 
 def _wrong_method(request: AnyRequest, error: MethodNotAllowedException) -> Response[bytes]:
@@ -53,11 +54,7 @@ def _wrong_method(request: AnyRequest, error: MethodNotAllowedException) -> Resp
 
 
 def _refuse_method(request: AnyRequest, allowed: str) -> Response[bytes]:
-    refusal = MethodNotAllowed(
-        f"Not allowed to {request.method} on {_path(request)}. (HINT: Perhaps you meant to use a "
-        "different HTTP method?)"
-    )
-    return answer(refusal, {"allow": allowed})
+    return answer(wrong_method(request.method, request.scope["path"], allowed))
 
 
 def _http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
@@ -68,17 +65,7 @@ def _http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 def _unexpected(_: AnyRequest, error: Exception) -> Response[bytes]:
     _log.error("request failed", exc_info=error)
-    return answer(
-        Internal(
-            "The server had an error while processing your request. Try again; if it stays, give "
-            "the x-request-id of this answer to the operator."
-        )
-    )
-
-
-def _path(request: AnyRequest) -> str:
-    path: str = request.scope["path"]
-    return echo(path)
+    return answer(broken())
 
 
 HANDLERS: dict[int | type[Exception], Handler] = {

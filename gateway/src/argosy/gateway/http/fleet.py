@@ -16,7 +16,8 @@ from argosy.gateway.http.dataset_tasks import DatasetTasksController
 from argosy.gateway.http.datasets import DatasetsController
 from argosy.gateway.http.embeddings import EmbeddingsController
 from argosy.gateway.http.envelope import Envelope
-from argosy.gateway.http.explain import ExplainController, Explainer
+from argosy.gateway.http.explain import ExplainController
+from argosy.gateway.http.explanation import Explainer
 from argosy.gateway.http.files import FilesController, UploadLimits
 from argosy.gateway.http.fine_tuning import FineTuningController
 from argosy.gateway.http.graders import GraderController

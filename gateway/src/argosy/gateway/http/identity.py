@@ -1,18 +1,18 @@
 """Who sends a request of the ordinary API, as handlers ask for it: `caller`, `admin`, `actor`.
 
-Knows where a request carries its key or token. Does not know which keys there are.
+Knows the framework's requests. Where a request carries its key is in `sender.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from argosy.api.registry.v1 import accounts_pb2 as pb
-from argosy.gateway.access import roles, tokens
+from argosy.gateway.access import roles
 from argosy.gateway.access.keys import Authenticator, Caller
-from argosy.gateway.access.spending import require_money
-from argosy.gateway.http import envelope
+from argosy.gateway.http.sender import known, project_key
+from argosy.gateway.lane.asgi import Scope
 from litestar import Request
 
 Asked = Request[Any, Any, Any]
@@ -29,24 +29,11 @@ def identities(
     API; `actor` the same, as the audit log names it.
     """
 
-    async def known(request: Asked, *, admin: bool) -> Caller:
-        peer = request.scope.get("client")
-        who = await authenticator.find(
-            _sent(request),
-            peer[0] if peer else "",
-            admin=admin,
-            looks_on=request.method in roles.LOOKING,
-        )
-        request.scope[envelope.ORGANIZATION] = who.organization_slug  # type: ignore[typeddict-unknown-key]  # ASGI allows extensions
-        return who
-
     async def caller(request: Asked) -> Caller:
-        who = await known(request, admin=False)
-        require_money(who, request.method, request.scope["path"])
-        return who
+        return await project_key(authenticator, _scope(request))
 
     async def admin(request: Asked) -> Caller:
-        who = await known(request, admin=True)
+        who = await known(authenticator, _scope(request), admin=True)
         roles.require(who, request.method, request.scope["path"])
         return who
 
@@ -57,10 +44,9 @@ def identities(
     return {"caller": caller, "admin": admin, "actor": actor}
 
 
-def _sent(request: Asked) -> list[bytes]:
-    """Return the `Authorization` headers; without any, the token of the query as if it were one."""
-    headers = [value for name, value in request.scope["headers"] if name == b"authorization"]
-    return headers or tokens.of_query(request.scope["query_string"])
+def _scope(request: Asked) -> Scope:
+    # A typed dictionary is none of the mutable mappings for mypy; ASGI allows extensions.
+    return cast("Scope", request.scope)
 
 
 def _from(request: Asked) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Final
 from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.lineage import lineage
-from argosy.gateway.http.models import Json, ModelsController, find_json
+from argosy.gateway.http.model_shapes import Json, find_json
+from argosy.gateway.http.models import ModelsController
 from argosy.gateway.http.ports import Given, Models
 from argosy.gateway.upstream.models import ModelsClient
 from argosy.gateway.upstream.tuning import TuningClient

@@ -52,6 +52,12 @@ _VERSIONS: Final = frozenset({"1.0", "1.1"})
 class LaneProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a way of its own for the lane's routes."""
 
+    # Beside uvicorn's dictionary, which must stay small enough to share its keys with all others.
+    __slots__ = (
+        "_between", "_broken", "_familiar", "_head", "_in_head", "_inbound", "_most", "_ordinary",
+        "_patience", "_ready", "_worker", "lane",
+    )  # fmt: skip
+
     def __init__(
         self,
         lane: Lane,
