@@ -134,12 +134,21 @@ def write_chats(path: Path, count: int) -> Path:
     return path
 
 
+def terminate(pid: int) -> None:
+    os.kill(pid, signal.SIGTERM)
+
+
 @pytest.fixture(scope="session")
 def start_run(ml_python: str, tiny_model: Path) -> StartRun:
     def start(
-        directory: Path, *, failpoints: str = "", stop_at_step: int | None = None, **changes: Any
+        directory: Path,
+        *,
+        failpoints: str = "",
+        stop_at_step: int | None = None,
+        stop: Callable[[int], None] = terminate,
+        **changes: Any,
     ) -> Run:
-        """Runs a child in `directory`; `changes` go into its spec."""
+        """Runs a child in `directory`; `changes` go into its spec. `stop` gets the child's pid."""
         directory.mkdir(exist_ok=True)
         spec = SPEC | {
             "weights_path": str(tiny_model),
@@ -162,7 +171,7 @@ def start_run(ml_python: str, tiny_model: Path) -> StartRun:
                 event = json.loads(line)
                 events.append(event)
                 if stop_at_step is not None and event.get("step") == stop_at_step:
-                    child.send_signal(signal.SIGTERM)
+                    stop(child.pid)
             status = child.wait(DEADLINE_SECONDS)
         return Run(directory, status, events)
 

@@ -23,7 +23,8 @@ from argosy.trainer.worker.schedule import BatchPlan, split_by_tokens
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 WHOLE_MODEL = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json")
-KEPT = (*ADAPTER, *RESUME_FILES)
+RESUMED = (*RESUME_FILES, "rng_state.pth")
+KEPT = (*ADAPTER, *RESUMED)
 
 LENGTHS = [10, 50, 20, 40, 30, 60, 15, 25, 35, 45, 55]
 
@@ -47,6 +48,29 @@ def test_a_plan_depends_on_nothing_but_its_arguments() -> None:
     assert list(plan(seed=2)) != steps
     assert list(plan(max_steps=4)) == steps[:4]
     assert list(plan(n_epochs=1, max_steps=6)) == steps
+
+
+@pytest.mark.parametrize("good", [3, 4, 9, 10])
+def test_d02_every_batch_has_both_verdicts_where_there_are_enough(good: int) -> None:
+    """Of 11 lengths that tell the verdict: sorted by length alone, batches would be of one kind."""
+    kinds = [length <= sorted(LENGTHS)[good - 1] for length in LENGTHS]
+    mixed = BatchPlan(LENGTHS, batch_size=4, n_epochs=2, max_steps=None, seed=3, kinds=kinds)
+    enough = [kind for kind in (True, False) if kinds.count(kind) >= 3]
+    for batch in mixed:
+        assert {kinds[index] for index in batch} >= set(enough)
+    for epoch in (list(mixed)[:3], list(mixed)[3:]):
+        assert sorted(index for batch in epoch for index in batch) == list(range(len(LENGTHS)))
+        assert sorted(map(len, epoch)) == [3, 4, 4]
+    again = BatchPlan(LENGTHS, batch_size=4, n_epochs=2, max_steps=None, seed=3, kinds=kinds)
+    assert again[4] == list(mixed)[4]
+
+
+def test_a_rare_kind_is_not_heaped_and_one_kind_changes_nothing() -> None:
+    kinds = [index == 7 or index == 8 for index in range(11)]
+    rare = BatchPlan(LENGTHS, batch_size=3, n_epochs=1, max_steps=None, seed=1, kinds=kinds)
+    assert sorted(sum(kinds[index] for index in batch) for batch in rare) == [0, 0, 1, 1]
+    alike = BatchPlan(LENGTHS, batch_size=4, n_epochs=2, max_steps=None, seed=1, kinds=[0] * 11)
+    assert list(alike) == list(plan(seed=1))
 
 
 def test_a_step_is_split_so_that_no_part_exceeds_the_budget() -> None:
@@ -106,14 +130,14 @@ def test_a_published_checkpoint_verifies_and_holds_only_what_is_needed(
 
 
 def test_a_whole_model_is_as_good_a_checkpoint_as_an_adapter(checkpoints: Checkpoints) -> None:
-    files = (*WHOLE_MODEL, *RESUME_FILES)
+    files = (*WHOLE_MODEL, *RESUMED)
     path = checkpoints.publish(write_aside(checkpoints, 20, files), 20)
     assert verify(path) == 20
     assert {file.name for file in path.iterdir()} == {*files, "manifest.json"}
 
 
 def test_a_checkpoint_without_an_artifact_is_none(checkpoints: Checkpoints) -> None:
-    path = checkpoints.publish(write_aside(checkpoints, 20, RESUME_FILES), 20)
+    path = checkpoints.publish(write_aside(checkpoints, 20, RESUMED), 20)
     with pytest.raises(BadCheckpoint, match="adapter_config"):
         verify(path)
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -16,6 +18,8 @@ STEPS = 12
 # Losses of a resumed run against the uninterrupted one's: same kernels, same order, so only the
 # last bits of a float may differ.
 TOLERANCE = 1e-6
+# Of several processes against one: a step's gradients are added up in another order.
+RANKS_TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +100,63 @@ def test_sigterm_ends_a_run_at_the_next_step_without_a_checkpoint(
     assert stopped.status == 143
     assert stopped.checkpoints() == []
     assert stopped.named("finished") == stopped.named("failed") == []
+
+
+def ranks_of(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_several_processes_learn_what_one_learns_and_outlive_the_death_of_one(
+    whole_run: Run, start_run: StartRun, tmp_path: Path
+) -> None:
+    """The batch is the same, so is the curve; only sums are added up in another order."""
+    for name in ("train.jsonl", "valid.jsonl"):
+        shutil.copy(whole_run.directory / name, tmp_path / name)
+    common = {"n_epochs": 2, "validation_file": str(tmp_path / "valid.jsonl")}
+    seen: list[int] = []
+
+    def kill_the_second(pid: int) -> None:
+        seen.extend(ranks_of(pid))
+        os.kill(seen[1], signal.SIGKILL)
+
+    killed = start_run(tmp_path, processes=2, stop_at_step=6, stop=kill_the_second, **common)
+    assert killed.status == -signal.SIGKILL
+    assert len(seen) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in seen)
+    # It is a crash, which is tried again, and not the run's own failure.
+    assert killed.named("failed") == killed.named("finished") == []
+    assert killed.checkpoints() == ["step-4"]
+
+    # With another number of them: of an epoch's last two records the third process has none.
+    resume = str(tmp_path / "checkpoints" / "step-4")
+    resumed = start_run(tmp_path, processes=3, resume_from=resume, **common)
+
+    assert resumed.status == 0
+    assert resumed.checkpoints() == ["step-12", "step-4", "step-8"]
+    whole = whole_run.losses()
+    first = {step: whole[step] for step in killed.losses()}
+    assert killed.losses() == pytest.approx(first, rel=RANKS_TOLERANCE)
+    later = {step: loss for step, loss in whole.items() if step > 4}
+    assert resumed.losses() == pytest.approx(later, rel=RANKS_TOLERANCE)
+    for name in ("step", "validation"):
+        mine, theirs = resumed.named(name), [e for e in whole_run.named(name) if e["step"] > 4]
+        assert [event["step"] for event in mine] == [event["step"] for event in theirs]
+        for mine_one, theirs_one in zip(mine, theirs, strict=True):
+            for field in {"tokens", "records", "learning_rate"} & theirs_one.keys():
+                assert mine_one[field] == theirs_one[field]
+    valid = [event["valid_loss"] for event in resumed.named("validation")]
+    assert valid == pytest.approx(
+        [event["valid_loss"] for event in whole_run.named("validation")][1:], rel=RANKS_TOLERANCE
+    )
+
+
+def test_a_method_that_needs_all_answers_of_a_step_refuses_several_processes(
+    start_run: StartRun, tmp_path: Path
+) -> None:
+    failed = start_run(tmp_path, method="kto", processes=2)
+    assert failed.status == 1
+    assert failed.events[-1]["reason"] == "unsupported"
+    assert "one process, not in 2" in failed.events[-1]["message"]
 
 
 def test_a_line_that_cannot_be_trained_on_is_named(start_run: StartRun, tmp_path: Path) -> None:

@@ -160,6 +160,7 @@ def _policy(settings: TrainerSettings, owner: str) -> SupervisorPolicy:
         run=RunPolicy(
             command=settings.command(),
             surroundings=os.environ,
+            processes=settings.run_processes,
             stall=settings.stall_seconds,
             stop_grace=settings.stop_grace_seconds,
             crash_retries=settings.crash_retries,

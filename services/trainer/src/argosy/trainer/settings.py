@@ -24,6 +24,12 @@ class TrainerSettings(DatabaseSettings):
         description="JSON list that replaces `[worker_python, -m, argosy.trainer.worker]`.",
     )
     slots: int = Field(default=1, ge=1, le=64, description="Jobs that run at the same time.")
+    run_processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="GPUs that share the steps of one run; KTO and RLHF use one.",
+    )
     lease_seconds: float = Field(
         default=30.0, ge=1.0, description="How long a dead supervisor's job waits for another."
     )

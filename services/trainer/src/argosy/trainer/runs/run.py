@@ -42,6 +42,7 @@ class RunPolicy:
 
     command: Sequence[str]
     surroundings: Mapping[str, str]
+    processes: int
     stall: float
     stop_grace: float
     crash_retries: int
@@ -179,7 +180,7 @@ class Run:
         for step in await asyncio.to_thread(self._workdir.steps):
             self._publisher.offer(step)
         resume = None if resume_step is None else self._workdir.checkpoint(resume_step)
-        spec = build_spec(self._job, inputs, resume)
+        spec = build_spec(self._job, inputs, resume, self._policy.processes)
         await asyncio.to_thread(self._workdir.write_spec, spec)
         child = Child(
             self._policy.command,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from argosy.api.records import DISTILLATION, SFT
+from argosy.api.records import DISTILLATION, KTO, RLHF, SFT
 from argosy.trainer.domain.job import Job
 from argosy.trainer.domain.parameters.parameter import Value
 from argosy.trainer.domain.plan import Plan
@@ -41,7 +41,9 @@ class Inputs:
     gateway: Gateway | None = None
 
 
-def build_spec(job: Job, inputs: Inputs, resume_from: Path | None) -> dict[str, object]:
+def build_spec(
+    job: Job, inputs: Inputs, resume_from: Path | None, processes: int
+) -> dict[str, object]:
     """Return the spec as JSON. Raises ValueError for a job that was not planned."""
     plan = job.plan
     if plan is None:
@@ -66,6 +68,8 @@ def build_spec(job: Job, inputs: Inputs, resume_from: Path | None) -> dict[str, 
         "reward_model_path": _text(inputs.reward_model),
         "reward_weights_path": _text(inputs.reward_weights),
         "resume_from": _text(resume_from),
+        # The step of these takes all its answers together: they know one process.
+        "processes": 1 if plan.method in (KTO, RLHF) else processes,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from argosy.trainer.worker.data.corpus import Corpus, Sequenced
 from argosy.trainer.worker.data.tokens import IGNORED, Record
+from argosy.trainer.worker.ranks import ALONE, Rank
 from argosy.trainer.worker.schedule import split_by_tokens
 from datasets import Dataset
 
@@ -44,29 +45,40 @@ class Cutter(Protocol[T_contra]):
 
 
 class Steps(Generic[T]):
-    """Item k is step k: `parts`, the `records` it learns from (their lines) and its number."""
+    """Item k is step k: the `records` it learns from (their lines), its number, and `parts`, the
+    tensors of this rank's share of them. `counts` is false where a rank's share is empty: it is
+    given a record to keep in step by, which is not to be learnt from."""
 
     def __init__(
-        self, corpus: Corpus[T], plan: Sequence[Sequence[int]], objective: Cutter[T]
+        self,
+        corpus: Corpus[T],
+        plan: Sequence[Sequence[int]],
+        objective: Cutter[T],
+        rank: Rank = ALONE,
     ) -> None:
         self._records = corpus.records
         self._plan = plan
         self._objective = objective
+        self._rank = rank
 
     def __len__(self) -> int:
         return len(self._plan)
 
     def __getitem__(self, step: int) -> Batch:
         records = [self._records[index] for index in self._plan[step]]
+        share = self._rank.share(records)
         return {
             "step": step + 1,
             "records": sorted({record.line for record in records}),
-            "parts": self._objective.parts(records),
+            "parts": self._objective.parts(share or records[:1]),
+            "counts": bool(share),
         }
 
     def numbers(self) -> Dataset:
-        """The data set that the library insists on: one row a step, holding its number."""
-        return Dataset.from_dict({"step": list(range(len(self)))})
+        """The data set that the library insists on: one row a step, holding its number. The library
+        deals rows out to the ranks in turn."""
+        steps = [step for step in range(len(self)) for _ in range(self._rank.count)]
+        return Dataset.from_dict({"step": steps})
 
     def collate(self, rows: list[dict[str, int]]) -> Batch:
         """The step that a row of `numbers` stands for."""

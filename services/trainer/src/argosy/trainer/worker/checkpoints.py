@@ -20,7 +20,9 @@ MANIFEST = "manifest.json"
 # One of these says what the artifact is: an adapter, or a whole model.
 ARTIFACTS = ("adapter_config.json", "config.json")
 # Optimizer, schedule, random states and the counters of the training library.
-RESUME_FILES = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
+RESUME_FILES = ("optimizer.pt", "scheduler.pt", "trainer_state.json")
+# One, or of several processes one each: rng_state_0.pth and so on.
+RANDOM_STATES = "rng_state"
 # What the training library writes besides, and nobody reads.
 DROPPED = ("README.md", "training_args.bin")
 
@@ -77,6 +79,8 @@ def verify(checkpoint: Path) -> int:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadCheckpoint(f"{checkpoint.name} has no readable {MANIFEST}: {error}") from error
     missing = set(RESUME_FILES) - files.keys()
+    if not any(name.startswith(RANDOM_STATES) for name in files):
+        missing.add(RANDOM_STATES)
     if missing:
         raise BadCheckpoint(f"{checkpoint.name} lacks {', '.join(sorted(missing))}")
     if not any(name in files for name in ARTIFACTS) or not any(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from argosy.trainer.worker.failures import Unsupported
+from argosy.trainer.worker.ranks import Rank
 from argosy.trainer.worker.spec import FULL, Spec
 
 # Logits are what takes most memory beside the weights: 4 bytes for each word of the vocabulary.
@@ -23,10 +25,17 @@ class Hardware:
     logits_bytes: int
 
     @classmethod
-    def of_this_machine(cls, spec: Spec) -> "Hardware":
+    def of_this_machine(cls, spec: Spec, rank: Rank) -> "Hardware":
+        """Raises Unsupported if there are fewer GPUs than processes."""
         on_gpu = torch.cuda.is_available()
         asked = spec.gradient_checkpointing
         if on_gpu:
+            if torch.cuda.device_count() < rank.count:
+                raise Unsupported(
+                    f"the run is to use {rank.count} GPUs, and this machine shows it "
+                    f"{torch.cuda.device_count()}"
+                )
+            torch.cuda.set_device(rank.number)
             # Adam's small updates vanish in bf16 weights; an adapter's own are fp32 anyway.
             dtype = torch.float32 if spec.scale == FULL else torch.bfloat16
             return cls(

@@ -9,6 +9,8 @@ import os
 import sys
 from typing import IO, Any
 
+from argosy.trainer.worker.ranks import Rank
+
 
 class Progress:
     """Events for the supervisor; each is flushed at once."""
@@ -24,11 +26,23 @@ class Progress:
         os.dup2(2, 1)
         return cls(os.fdopen(private, "w", encoding="utf-8"))
 
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def of(self, rank: Rank) -> "Progress":
+        """The voice of one of several processes: of all but the first nothing is heard."""
+        return self if rank.speaks() else Silence(self._stream)
+
     def emit(self, event: str, **values: Any) -> None:
         """NaN and infinity are not JSON: a loss that is one becomes null."""
         finite = {name: _finite(value) for name, value in values.items()}
         self._stream.write(json.dumps({"event": event, **finite}, allow_nan=False) + "\n")
         self._stream.flush()
+
+
+class Silence(Progress):
+    def emit(self, event: str, **values: Any) -> None:
+        pass
 
 
 def _finite(value: Any) -> Any:

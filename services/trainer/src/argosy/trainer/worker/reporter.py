@@ -91,14 +91,19 @@ class Reporter(TrainerCallback):
             self._validate(step, self._validation, control)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        step = state.global_step
+        # Every rank writes its random state.
+        self._trainer.accelerator.wait_for_everyone()
+        if self._trainer.rank.speaks():
+            self._publish(state.global_step)
+        if self._early_stop.is_due():
+            control.should_training_stop = True
+
+    def _publish(self, step: int) -> None:
         written = self._checkpoints.aside / f"checkpoint-{step}"
         if self._spec.early_stop_patience:
             self._early_stop.save(written)
         path = self._checkpoints.publish(written, step)
         self._progress.emit("checkpoint", step=step, path=str(path), keep=self._kept())
-        if self._early_stop.is_due():
-            control.should_training_stop = True
 
     def _is_validated(self, step: int, control: Any) -> bool:
         every = self._spec.validate_every_steps
@@ -107,9 +112,10 @@ class Reporter(TrainerCallback):
     def _validate(self, step: int, batches: Steps[Any], control: Any) -> None:
         total = Score()
         self._trainer.model.eval()
-        for index in range(len(batches)):
+        for index in self._trainer.rank.share(range(len(batches))):
             self._stop.check()
             total.add(self._trainer.judge(batches[index]))
+        total = self._trainer.together(total)
         values = self._values(total)
         loss = total.mean_loss()
         self._progress.emit(

@@ -4,7 +4,7 @@ A recipe says what the records are, which model learns and what; this takes it f
 last event. Who asked for the run and where its result goes is not its concern.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from argosy.trainer.worker.data.corpus import Corpus
 from argosy.trainer.worker.data.tokens import Tokenization
 from argosy.trainer.worker.hardware import Hardware
 from argosy.trainer.worker.progress import Progress
+from argosy.trainer.worker.ranks import ALONE, Rank
 from argosy.trainer.worker.reporter import Reporter
 from argosy.trainer.worker.schedule import BatchPlan
 from argosy.trainer.worker.spec import FULL, Source, Spec
@@ -40,15 +41,18 @@ class Run:
     checkpoints: Checkpoints
     progress: Progress
     stop: StopSignal
+    rank: Rank = ALONE
 
     def begin(self) -> "Bench":
         """Everything that is random from here on follows from the seed."""
-        self.checkpoints.prepare()
+        if self.rank.speaks():
+            self.checkpoints.prepare()
         set_seed(self.spec.seed)
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False
         tokenizer = AutoTokenizer.from_pretrained(self.spec.weights_path)
-        return Bench(self, Hardware.of_this_machine(self.spec), tokenizer)
+        hardware = Hardware.of_this_machine(self.spec, self.rank)
+        return Bench(self, hardware, tokenizer)
 
 
 @dataclass(frozen=True)
@@ -116,9 +120,16 @@ class Bench:
         return Data(training, validation, drawn, limit)
 
     def train(
-        self, model: Any, data: Data, objective: Objective[Any], *, perplexing: bool = False
+        self,
+        model: Any,
+        data: Data,
+        objective: Objective[Any],
+        *,
+        perplexing: bool = False,
+        kinds: Sequence[Hashable] | None = None,
     ) -> None:
-        """From here to the last event. `perplexing` tells that losses are those of tokens.
+        """From here to the last event. `perplexing` tells that losses are those of tokens, `kinds`
+        of which kinds the training records are, where a step needs each of them.
 
         Raises Failure or Stopped; what any other exception means is `failures`' business.
         """
@@ -129,11 +140,13 @@ class Bench:
             n_epochs=spec.n_epochs,
             max_steps=spec.max_steps,
             seed=spec.seed,
+            kinds=kinds,
         )
-        steps = Steps(data.training, plan, objective)
+        steps = Steps(data.training, plan, objective, run.rank)
         trainer = StepTrainer(
             spec,
             objective,
+            run.rank,
             model=model,
             args=self._arguments(run.checkpoints.aside, len(plan)),
             train_dataset=steps.numbers(),
@@ -207,6 +220,8 @@ class Bench:
             seed=self.spec.seed,
             use_cpu=not on_gpu,
             bf16=self.hardware.mixed,
+            # What differs in a model while it learns stands in its parameters only.
+            ddp_broadcast_buffers=False,
             gradient_checkpointing=self.hardware.gradient_checkpointing,
             gradient_checkpointing_kwargs={"use_reentrant": False},
             dataloader_pin_memory=on_gpu,

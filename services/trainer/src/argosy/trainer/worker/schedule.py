@@ -5,7 +5,7 @@ exactly. Knows lengths and indices only, never tokens.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import islice
 
 # Records of like length share a batch, so that little is padding. Only so many batches are sorted
@@ -17,7 +17,8 @@ class BatchPlan(Sequence[list[int]]):
     """Item k is the list of record indices of step k (from 0).
 
     Every epoch visits each record once, in its own order; its last batch may be short.
-    `max_steps` cuts the plan or, with more epochs, extends it.
+    `max_steps` cuts the plan or, with more epochs, extends it. Records of several `kinds` (one a
+    record) are spread evenly: a kind with as many records as there are batches is in every one.
     """
 
     def __init__(
@@ -28,8 +29,10 @@ class BatchPlan(Sequence[list[int]]):
         n_epochs: int,
         max_steps: int | None,
         seed: int,
+        kinds: Sequence[Hashable] | None = None,
     ) -> None:
         self._lengths = lengths
+        self._kinds = kinds or [None] * len(lengths)
         self._batch_size = batch_size
         self._seed = seed
         self._steps_per_epoch = -(-len(lengths) // batch_size)
@@ -49,16 +52,57 @@ class BatchPlan(Sequence[list[int]]):
 
     def _batches(self, epoch: int) -> list[list[int]]:
         rng = random.Random(f"{self._seed}/{epoch}")  # noqa: S311 - a shuffle, not a secret
-        order = iter(rng.sample(range(len(self._lengths)), len(self._lengths)))
+        dealt = self._dealt(rng.sample(range(len(self._lengths)), len(self._lengths)))
         batches = []
-        while window := list(islice(order, WINDOW_BATCHES * self._batch_size)):
-            window.sort(key=self._lengths.__getitem__)
-            batches += [
-                window[start : start + self._batch_size]
-                for start in range(0, len(window), self._batch_size)
-            ]
+        for start in range(0, len(dealt), WINDOW_BATCHES):
+            window = dealt[start : start + WINDOW_BATCHES]
+            groups = self._by_kind([index for batch in window for index in batch])
+            ordered = {
+                kind: iter(sorted(group, key=self._lengths.__getitem__))
+                for kind, group in groups.items()
+            }
+            # Each batch keeps its number of each kind, and takes the next longer ones.
+            for batch in window:
+                members = self._by_kind(batch)
+                batches.append(
+                    _spread([list(islice(ordered[kind], len(members[kind]))) for kind in members])
+                )
         rng.shuffle(batches)
         return batches
+
+    def _dealt(self, order: list[int]) -> list[list[int]]:
+        """`order` cut into batches, the kinds spread over them."""
+        size = self._batch_size
+        if len(self._by_kind(order)) == 1:
+            return [order[start : start + size] for start in range(0, len(order), size)]
+        groups = list(self._by_kind(order).values())
+        room = [min(size, len(order) - start) for start in range(0, len(order), size)]
+        batches: list[list[int]] = [[] for _ in room]
+        for group in groups:
+            if len(group) >= len(batches):
+                for batch, most in zip(batches, room, strict=True):
+                    if len(batch) < most:
+                        batch.append(group.pop())
+        others = iter(_spread(groups))
+        for batch, most in zip(batches, room, strict=True):
+            batch += islice(others, most - len(batch))
+        return batches
+
+    def _by_kind(self, indices: list[int]) -> dict[Hashable, list[int]]:
+        groups: dict[Hashable, list[int]] = {}
+        for index in indices:
+            groups.setdefault(self._kinds[index], []).append(index)
+        return groups
+
+
+def _spread(groups: Sequence[Sequence[int]]) -> list[int]:
+    """The members of all groups in one list, each group evenly over the whole of it."""
+    placed = [
+        ((place + 0.5) / len(group), number, member)
+        for number, group in enumerate(groups)
+        for place, member in enumerate(group)
+    ]
+    return [member for _, _, member in sorted(placed)]
 
 
 def split_by_tokens(indices: list[int], lengths: Sequence[int], budget: int) -> list[list[int]]:

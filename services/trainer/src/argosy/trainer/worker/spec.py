@@ -15,6 +15,8 @@ from argosy.trainer.worker.failures import Failure, Reason
 SFT, POST_PRETRAIN, DPO, KTO, ORPO = "sft", "post_pretrain", "dpo", "kto", "orpo"
 REWARD, RLHF, DISTILLATION = "reward", "rlhf", "distillation"
 METHODS = (SFT, POST_PRETRAIN, DPO, KTO, ORPO, REWARD, RLHF, DISTILLATION)
+# Methods that one process trains by: a step's estimates take all of its answers together.
+ALONE = (KTO, RLHF)
 LORA, FULL, PROMPT_TUNING = "lora", "full", "prompt_tuning"
 SCALES = (LORA, FULL, PROMPT_TUNING)
 
@@ -87,6 +89,8 @@ class Spec:
     weight_decay: float = 0.0
     # Texts are joined and cut to whole sequences; other kinds of record are never joined.
     packing: bool = True
+    # GPUs (on a CPU: processes) that share each step's records.
+    processes: int = 1
     # None: on GPUs only.
     gradient_checkpointing: bool | None = None
 
@@ -127,7 +131,7 @@ PATHS = {
 }  # fmt: skip
 COUNTS = (
     "n_epochs", "batch_size", "lora_rank", "max_seq_length", "checkpoint_every_steps", "max_steps",
-    "virtual_tokens", "keep_checkpoints", "generations", "max_completion_tokens",
+    "virtual_tokens", "keep_checkpoints", "generations", "max_completion_tokens", "processes",
 )  # fmt: skip
 
 

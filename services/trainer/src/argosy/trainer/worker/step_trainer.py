@@ -5,18 +5,22 @@ the data set stands for a whole step, which goes through the model in parts smal
 And what is learnt is an `Objective`: the loop knows no method.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 import torch
+from accelerate.utils import gather_object
 from argosy.trainer.worker.batches import Batch
 from argosy.trainer.worker.data.corpus import Sequenced
+from argosy.trainer.worker.ranks import Rank
 from argosy.trainer.worker.rates import schedule
 from argosy.trainer.worker.score import Score
 from argosy.trainer.worker.spec import Spec
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer
 
+T = TypeVar("T")
 T_contra = TypeVar("T_contra", bound=Sequenced, contravariant=True)
 
 
@@ -44,10 +48,11 @@ class StepTrainer(Trainer):
     # A step's loss is the mean over all its units, whatever parts it was cut into.
     loss_is_scaled_for_ga = True
 
-    def __init__(self, spec: Spec, objective: Objective[Any], **options: Any) -> None:
+    def __init__(self, spec: Spec, objective: Objective[Any], rank: Rank, **options: Any) -> None:
         super().__init__(**options)
         self._spec = spec
         self.objective = objective
+        self.rank = rank
         self.score = Score()
         self.records: list[int] = []
 
@@ -63,9 +68,30 @@ class StepTrainer(Trainer):
         # What the model is before the step must not depend on dropout.
         model.eval()
         parts = self.objective.prepare(model, self._prepare_inputs(inputs["parts"]), inputs["step"])
-        units = sum(part["units"] for part in parts)
-        losses = [super(StepTrainer, self).training_step(model, part, units) for part in parts]
+        units = sum(part["units"] for part in parts) if inputs["counts"] else 0
+        all_units = sum(self._of_all(units))
+        # The ranks' gradients are averaged, not added up. What does not count is divided away.
+        share = all_units / self.rank.count if inputs["counts"] else math.inf
+        *others, last = parts
+        with self.accelerator.no_sync(model):
+            losses = [super(StepTrainer, self).training_step(model, part, share) for part in others]
+        # With the last part the ranks' gradients meet.
+        losses.append(super().training_step(model, last, share))
+        self.score = self.together(self.score if inputs["counts"] else Score())
         return torch.stack(losses).sum()
+
+    def together(self, score: Score) -> Score:
+        """The sum over all ranks, which all have to ask for it."""
+        total = Score()
+        for each in self._of_all(score):
+            total.add(each)
+        return total
+
+    def _of_all(self, value: T) -> list[T]:
+        if self.rank.count == 1:
+            return [value]
+        values: list[T] = gather_object([value])
+        return values
 
     def compute_loss(
         self,

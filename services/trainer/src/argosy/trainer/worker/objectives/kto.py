@@ -2,7 +2,7 @@
 
 Ethayarajh et al., "KTO: Model Alignment as Prospect Theoretic Optimization" (2024), eq. 8. The
 distance moved (`kl`) is estimated, as there, from answers that stand under a foreign prompt: record
-i's prompt with the answer of the record after it.
+i's prompt with the answer of the next record that is of another line.
 """
 
 from array import array
@@ -33,7 +33,8 @@ class KtoObjective:
         """The foreign answers stand in parts of their own, which have no loss."""
         foreign = [
             _under(record.answer, other.answer)
-            for record, other in zip(records, [*records[1:], records[0]], strict=True)
+            for index, record in enumerate(records)
+            for other in _foreign(records, index)
         ]
         parts = [
             pad([record.answer for record in group])
@@ -46,7 +47,7 @@ class KtoObjective:
         ]
         moved = [
             pad(group) | {"units": 0, "keys": [_key(record) for record in group]}
-            for group in (cut(foreign, self._budget) if len(records) > 1 else [])
+            for group in cut(foreign, self._budget)
         ]
         return parts + moved
 
@@ -76,6 +77,12 @@ class KtoObjective:
         score.note("reward_rejected", rewards[~good].sum().item(), int((~good).sum()))
         score.note("kl", part["kl"].item() * part["units"], part["units"])
         return loss, score
+
+
+def _foreign(records: Sequence[Judged], index: int) -> list[Judged]:
+    """The next record that answers another prompt, if there is one."""
+    following = [*records[index + 1 :], *records[:index]]
+    return [other for other in following if other.line != records[index].line][:1]
 
 
 def _under(record: Record, other: Record) -> Record:

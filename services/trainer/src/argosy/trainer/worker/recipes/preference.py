@@ -32,12 +32,12 @@ def train_kto(run: Run) -> None:
     bench = run.begin()
     data = bench.data(forms.verdicts(run.spec.kind()), Tokenization.judged)
     model = load_policy(run.spec, bench.hardware)
-    good = sum(record.good for record in data.training.records)
+    verdicts = [record.good for record in data.training.records]
     objective = KtoObjective(
         bench.budget(model),
         run.spec.beta,
         References(Start(model)),
-        good=good,
-        bad=len(data.training) - good,
+        good=verdicts.count(True),
+        bad=verdicts.count(False),
     )
-    bench.train(model, data, objective)
+    bench.train(model, data, objective, kinds=verdicts)
