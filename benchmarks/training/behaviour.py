@@ -2,7 +2,8 @@
 
 `python -m benchmarks.training.behaviour [METHOD …]`; exit status 1 if a method changed too little.
 About ten minutes a method on two quiet cores. Supervised tuning teaches a closing word. The others
-teach brevity: the model's own long answers are the worse ones (of RLHF: are worth less).
+teach brevity: the model's own long answers are the worse ones (of RLHF: are worth less). What got
+short but turns in circles has not learnt it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import statistics
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,9 @@ from benchmarks.training.requests import Requests, split
 
 CLOSING: Final = "Over."
 MAX_TOKENS: Final = 32
+# Three words in a row that come so often are text in circles.
+CIRCLE: Final = 3
+MOST_CIRCLES: Final = 0.1
 SHORT: Final = "{} is something that many people know."
 GRADER: Final = {
     "type": "python",
@@ -147,7 +152,17 @@ class Laboratory:
             for answers in (self._base, after)
         )
         measure = f"mean tokens of an answer, of at most {MAX_TOKENS}"
-        return Change(method, measure, before, now, now < 0.6 * before, after[0]["text"][:60])
+        circles = statistics.fmean(turns_in_circles(answer["text"]) for answer in after)
+        more = f"{circles:.0%} in circles; {after[0]['text'][:60]!r}"
+        holds = now < 0.6 * before and circles <= MOST_CIRCLES
+        return Change(method, measure, before, now, holds, more)
+
+
+def turns_in_circles(text: str) -> bool:
+    """Tell whether three words in a row come three times or more: text that has degenerated."""
+    words = text.split()
+    threes = Counter(zip(words, words[1:], words[2:], strict=False))
+    return any(count >= CIRCLE for count in threes.values())
 
 
 def closes(answer: dict[str, Any]) -> bool:

@@ -82,6 +82,12 @@ def ours(folder: Path, file: str, steps: int) -> Rate:
 
 
 def plain(folder: Path, file: str, steps: int) -> Rate:
+    told = plain_steps(folder, file, steps)
+    return rate(told, told[-1].event["tokens"] - told[0].event["tokens"])
+
+
+def plain_steps(folder: Path, file: str, steps: int) -> list[Line]:
+    """What plain TRL said of each step."""
     task = {
         "weights": str(WEIGHTS), "file": file, "out": str(folder / "out"), "batch_size": BATCH,
         "steps": steps, "rank": RANK, "learning_rate": RATE,
@@ -94,7 +100,7 @@ def plain(folder: Path, file: str, steps: int) -> Rate:
     )
     if len(told) != steps:
         raise RuntimeError((folder / "log").read_text("utf-8", "replace"))
-    return rate(told, told[-1].event["tokens"] - told[0].event["tokens"])
+    return told
 
 
 def rate(steps: list[Line], tokens: int) -> Rate:

@@ -57,7 +57,6 @@ OPEN: Final = {
     "H02": "models have no states Ready, Creating, Fail",
     "L03": "wants a reference GPU",
     "L04": "`argosy demo` measures it on two cores: README.md",
-    "L15": "`python -m benchmarks.training.scales` makes the table; not run yet",
     "P25": "evaluation is not built; recipes have metrics of their own",
     "P26": "compression is not built",
     "S05": "belongs to evaluation",

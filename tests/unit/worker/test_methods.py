@@ -230,6 +230,20 @@ def test_d50_prompt_tuning_is_embeddings_of_virtual_tokens(runs: dict[str, Run])
     assert embeddings["shape"] == [5, 64]
 
 
+def test_l15_what_is_stored_and_moved_shrinks_from_full_to_lora_to_prompt_tuning(
+    runs: dict[str, Run],
+) -> None:
+    """What time and quality they cost, `python -m benchmarks.training.scales` measures."""
+    scales = [runs[f"sft-{scale}"] for scale in ("full", "lora", "prompt_tuning")]
+    trained = [run.events[0]["trained_parameters"] for run in scales]
+    folders = [last_checkpoint(run) for run in scales]
+    stored = [sum(f.stat().st_size for f in folder.glob("*.safetensors")) for folder in folders]
+    # Memory beside the weights: two moments of each trained parameter.
+    moments = [(folder / "optimizer.pt").stat().st_size for folder in folders]
+    for sizes in (trained, stored, moments):
+        assert sizes[0] > 5 * sizes[1] > 25 * sizes[2], (trained, stored, moments)
+
+
 def test_a_reward_model_is_lora_with_its_score_head(runs: dict[str, Run]) -> None:
     folder = last_checkpoint(runs["reward"])
     config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
