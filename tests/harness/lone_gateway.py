@@ -7,6 +7,7 @@ the gateway waits for what.
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
@@ -35,6 +36,7 @@ class PoolOf:
     engine: str = "vllm"
     arguments: Sequence[str] = ()
     more: str = ""
+    modalities: Sequence[str] = ()
 
 
 @dataclass
@@ -155,7 +157,8 @@ class LoneGateway:
         urls = [engine.url for engine in self.pools[pool.name]]
         return (
             f'[[pool]]\nname = "{pool.name}"\nengine = "{pool.engine}"\nreplicas = {urls}\n'
-            f'models = ["{pool.name}"]\n{pool.more}\n'
+            f'models = [{{ name = "{pool.name}", modalities = {list(pool.modalities)} }}]\n'
+            f"{pool.more}\n"
         )
 
 
@@ -170,11 +173,11 @@ def _engine(pool: PoolOf) -> LoneEngine:
 def lone_gateway(
     folder: Path,
     *pools: PoolOf,
-    settings: Mapping[str, float] | None = None,
+    settings: Mapping[str, float | str] | None = None,
     tables: str = "",
 ) -> Iterator[LoneGateway]:
     """Start it with these pools; `settings` are of `[gateway]`, `tables` follow the pools."""
-    lines = "\n".join(f"{name} = {value}" for name, value in (settings or {}).items())
+    lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in (settings or {}).items())
     made = LoneGateway(folder, pools, lines, tables)
     try:
         made.ready()

@@ -54,6 +54,7 @@ id = "base-one"
 kind = "base"
 owned_by = "tests"
 context_length = 2048
+modalities = ["image"]
 trainable = true
 pool = "main"
 weights_path = "/weights/base-one"

@@ -68,6 +68,7 @@ async def test_a_watch_begins_with_all_that_exists(client: Client) -> None:
     base = watch.entries["model", "base-one"]
     assert (base.kind, base.servable, base.trainable) == (pb.MODEL_KIND_BASE, True, True)
     assert (base.pool, base.context_length, base.project_id) == ("main", 2048, "")
+    assert base.modalities == ["image"]
     assert (await watch.next(seconds=2)).heartbeat
     watch.cancel()
 
@@ -87,6 +88,7 @@ async def test_a_published_model_is_callable_everywhere(
         assert (model.kind, model.base) == (pb.MODEL_KIND_TUNED, "base-one")
         assert (model.servable, model.trainable, model.pool) == (True, False, "main")
         assert (model.context_length, model.lora_rank) == (2048, 4)
+        assert model.modalities == ["image"]
         assert (model.job_id, model.step, model.owned_by) == ("ftjob-1", 10, "argosy")
         folder = Path(model.adapter_path)
         assert folder.is_relative_to(registry.blob_root)

@@ -23,13 +23,15 @@ from argosy.gateway.lane.dispatch.dispatcher import Dispatcher, Timeouts
 from argosy.gateway.lane.dispatch.salt import CacheSalts, derived_secret
 from argosy.gateway.lane.drain import Drain
 from argosy.gateway.lane.lane import Lane
+from argosy.gateway.lane.media.door import MediaDoor, MediaLimits
+from argosy.gateway.lane.media.fetch import Fetcher
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.rooms import LaneLimits, Models, Recorder, Rooms
 from argosy.gateway.lane.storing import Keep
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
 from argosy.gateway.placement.upkeep import Upkeep
 from argosy.gateway.routing.router import default_router
-from argosy.gateway.settings import TrafficSettings
+from argosy.gateway.settings import TrafficSettings, entries
 from argosy.kit import http
 from argosy.kit.lifecycle import Runtime
 from argosy.kit.tracing import Sampler
@@ -138,6 +140,7 @@ async def serve_lane(
         ),
         access_log=settings.access_log,
         keep=keep,
+        media=_media(settings),
     )
     drain = Drain()
     lane = Lane(ordinary, rooms, drain)
@@ -152,6 +155,14 @@ async def serve_lane(
             ws="none",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
+    )
+
+
+def _media(settings: TrafficSettings) -> MediaDoor:
+    hosts, networks = entries(settings.media_hosts), entries(settings.media_networks)
+    return MediaDoor(
+        MediaLimits(settings.max_media, settings.max_media_bytes),
+        Fetcher(hosts, networks, timeout=settings.media_timeout_seconds) if hosts else None,
     )
 
 

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from argosy.kit.settings import Address, ServiceSettings
-from pydantic import Field, SecretStr
+from argosy.kit.webhook_address import Allowed
+from pydantic import AfterValidator, Field, SecretStr
+
+
+def _listed(value: str) -> str:
+    """Return a list with commas if its entries are hosts, addresses, networks or `*`."""
+    Allowed.of(entry for entry in entries(value) if entry != "*")
+    return value
+
+
+def entries(value: str) -> list[str]:
+    """Return what a list with commas holds."""
+    return [entry.strip() for entry in value.split(",") if entry.strip()]
+
+
+_Listed = Annotated[str, AfterValidator(_listed)]
 
 
 class TrafficSettings(ServiceSettings):
@@ -14,6 +30,25 @@ class TrafficSettings(ServiceSettings):
     max_body_bytes: int = Field(default=4 << 20, ge=1024, description="Largest JSON body.")
     body_timeout_seconds: float = Field(
         default=30.0, gt=0, description="A JSON body arrives within this time."
+    )
+
+    max_media: int = Field(
+        default=16, ge=0, description="Images and recordings that one request may hold."
+    )
+    max_media_bytes: int = Field(
+        default=8 << 20, ge=1024, description="Largest size of all of them together, decoded."
+    )
+    media_hosts: _Listed = Field(
+        default="",
+        description="Hosts, separated by commas, from which images and audio are fetched that a "
+        "client names by URL; `*` for all on the public internet; empty: none are.",
+    )
+    media_networks: _Listed = Field(
+        default="",
+        description="Addresses and networks beside the public ones that these hosts may have.",
+    )
+    media_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="Such a file is here within this time."
     )
 
     first_byte_timeout_seconds: float = Field(

@@ -38,6 +38,7 @@ def model_json(model: pb.Model, project_id: str) -> Json:
             "kind": _KIND[model.kind],
             "base": model.base or None,
             "context_length": model.context_length,
+            "modalities": ["text", *model.modalities],
             "servable": model.servable,
             "trainable": model.trainable,
             **(_of_base(model) if model.kind == pb.MODEL_KIND_BASE else {}),

@@ -222,11 +222,15 @@ class Exchange:
     async def _serve(self, caller: Caller, model: Model, request: CompletionRequest) -> bytes:
         rooms, course = self._rooms, self._course
         check_model(model, request)
+        if request.media:
+            rooms.media.check(model, request.media)
         course.model = model
         reservation = course.reservation = rooms.rates.reserve(
             caller, model, _tokens(model, request)
         )
         self._limit_lines = reservation.lines()
+        if request.media:
+            await in_task(rooms.media.bring(request))
         priority = effective(caller.priority, request.service_tier)
         pool = model.pool
         course.asked_at = course.admitted_at = rooms.clock.monotonic()

@@ -16,6 +16,7 @@ from argosy.gateway.access.limits import Limits
 from argosy.gateway.admission.permits import Admission
 from argosy.gateway.lane.dispatch.dispatcher import Dispatcher, Timeouts
 from argosy.gateway.lane.dispatch.salt import CacheSalts
+from argosy.gateway.lane.media.door import MediaDoor
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.storing import Keep
 from argosy.gateway.metering.usage import Usage
@@ -82,6 +83,7 @@ class Rooms:
     access_log: bool = False
     # Takes completions that are to be stored; None where nobody stores any.
     keep: Keep | None = None
+    media: MediaDoor = field(default_factory=MediaDoor)
     request_ids: RequestIds = field(default_factory=RequestIds)
     # Draws the targets of routes.
     rng: random.Random = field(default_factory=random.Random)

@@ -126,6 +126,8 @@ class PoolModel(_Table):
     name: _Name
     kind: Literal["chat", "embedding"] = "chat"
     context_length: _Count = 0
+    # What it reads beside text.
+    modalities: tuple[Literal["image", "audio"], ...] = ()
     price: PriceTable = PriceTable()
 
 

@@ -91,6 +91,7 @@ def _model(described: PoolModel, pool: str) -> Model:
         kind=MODEL_KIND_EMBEDDING if described.kind == "embedding" else MODEL_KIND_BASE,
         owned_by=_OWNER,
         context_length=described.context_length,
+        modalities=described.modalities,
         servable=True,
         pool=pool,
         price=Price(input=price.input, cached_input=price.cached_input, output=price.output),

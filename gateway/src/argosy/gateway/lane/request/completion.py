@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from argosy.gateway.errors import echo
+from argosy.gateway.lane.media.parts import Media, media_of
 from argosy.gateway.lane.request.checks import wrong_value
 from argosy.gateway.lane.request.parameters import (
     CHAT,
@@ -39,6 +40,8 @@ _ENCODER: Final = msgspec.json.Encoder()
 _NULL: Final = b"null"
 # For input that an engine did not count: UTF-8 bytes of JSON a token, roughly, over languages.
 _BYTES_A_TOKEN: Final = 4
+# For an image or a recording, which takes a model some hundreds to thousands.
+_TOKENS_A_MEDIUM: Final = 1000
 _STICKY: Final = ("prompt_cache_key", "safety_identifier", "user")
 _USAGE: Final = Raw(b'{"include_usage":true}')
 
@@ -113,6 +116,8 @@ class CompletionRequest(Struct):
     salt: bytes
     # What tells the client's own users or conversations apart, where it says so.
     sticky: str | None = None
+    # Images and audio in the messages, in their order.
+    media: tuple[Media, ...] = ()
 
     @property
     def wants_counts(self) -> bool:
@@ -209,6 +214,10 @@ def judged(operation: Operation, body: bytes, salt: bytes = b"") -> CompletionRe
     forward.pop("stream_options", None)
     if stream:
         forward["stream_options"] = Raw(_ENCODER.encode(_asked(options)))
+    media = media_of(values["messages"]) if "messages" in values else ()
+    if media:
+        # Written anew from what was checked: no second reader finds another part in it.
+        forward["messages"] = Raw(_ENCODER.encode(values["messages"]))
     answers, tier = values.get("n"), values.get("service_tier")
     return CompletionRequest(
         operation=operation,
@@ -218,11 +227,18 @@ def judged(operation: Operation, body: bytes, salt: bytes = b"") -> CompletionRe
         max_tokens=_max_tokens(values),
         answers=answers if isinstance(answers, int) else 1,
         service_tier=tier if isinstance(tier, str) else None,
-        estimated_input_tokens=max(1, len(bytes(raw[route.subject])) // _BYTES_A_TOKEN),
+        estimated_input_tokens=_estimate(len(bytes(raw[route.subject])), media),
         fields=forward,
         salt=salt,
         sticky=next((str(values[name]) for name in _STICKY if values.get(name)), None),
+        media=media,
     )
+
+
+def _estimate(length: int, media: tuple[Media, ...]) -> int:
+    """Return about how many tokens the input has, of which `media` are part of its `length`."""
+    text = length - sum(each.characters for each in media)
+    return max(1, text // _BYTES_A_TOKEN + len(media) * _TOKENS_A_MEDIUM)
 
 
 def _quick_max_tokens(found: QuickChat | QuickCompletion) -> tuple[str, int] | None:

@@ -1,8 +1,8 @@
-"""The check of `messages`: roles, and content that a text model can read.
+"""The check of `messages`: roles, content that models can read, and who may send which.
 
-Knows OpenAI's message shapes. Messages are sent on as they came, so a member that is not listed is
-refused: an engine may read it, and fetch what it names. Does not know templates: whether the
-model's own template takes a role is the engine's to say.
+Knows OpenAI's message shapes; into images and audio `lane/media/parts.py` looks. A member that is
+not listed is refused: an engine may read it, and fetch what it names. Does not know templates:
+whether the model's own template takes a role is the engine's to say.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from argosy.gateway.errors import echo
+from argosy.gateway.lane.media.parts import KINDS, SENDER
 from argosy.gateway.lane.request.checks import (
     Check,
     an_object,
@@ -24,16 +25,8 @@ from argosy.kit.errors import InvalidRequest
 
 _ROLES: Final = ("developer", "system", "user", "assistant", "tool", "function")
 _MOST: Final = 8192
-_MEDIA: Final = {
-    "image_url": "images",
-    "input_image": "images",
-    "image_file": "images",
-    "input_audio": "audio",
-    "audio_url": "audio",
-    "video_url": "video",
-    "file": "files",
-    "input_file": "files",
-}
+# Taken by other APIs, or by engines alone.
+_FOREIGN: Final = frozenset({"input_image", "image_file", "video_url", "file", "input_file"})
 _LONGEST: Final = 2**31  # a body is bounded as a whole
 
 
@@ -108,7 +101,7 @@ def _check_message(name: str, message: object) -> None:
             + ", ".join(f"'{known}'" for known in _ROLES)
             + ".",
         )
-    _check_content(f"{name}.content", message.get("content"), optional=role == "assistant")
+    _check_content(f"{name}.content", message.get("content"), role)
     if more := message.keys() - _ALWAYS:
         _check_members(name, message, more, _MEMBERS)
 
@@ -130,12 +123,12 @@ def _check_members(
             check(f"{name}.{member}", value[member])
 
 
-def _check_content(name: str, content: object, *, optional: bool) -> None:
+def _check_content(name: str, content: object, role: str) -> None:
     if isinstance(content, str):
         return
     if content is None:
         # An assistant's turn may hold only tool calls.
-        if optional:
+        if role == "assistant":
             return
         raise InvalidRequest(
             f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter"
@@ -143,10 +136,10 @@ def _check_content(name: str, content: object, *, optional: bool) -> None:
     if not isinstance(content, list):
         raise wrong_type(name, "a string or an array of objects", content)
     for index, part in enumerate(content):
-        _check_part(f"{name}[{index}]", part)
+        _check_part(f"{name}[{index}]", part, role)
 
 
-def _check_part(name: str, part: object) -> None:
+def _check_part(name: str, part: object, role: str) -> None:
     if not isinstance(part, dict):
         raise wrong_type(name, "an object", part)
     kind = part.get("type")
@@ -156,10 +149,15 @@ def _check_part(name: str, part: object) -> None:
             param=f"{name}.type",
             code="missing_required_parameter",
         )
-    if kind in _MEDIA:
+    if kind in KINDS and role == SENDER:
+        if more := part.keys() - {"type", kind}:
+            _check_members(name, part, more, _PART_MEMBERS)
+        return
+    if kind in KINDS or kind in _FOREIGN:
         raise InvalidRequest(
-            f"Invalid content: {name} is of type '{kind}', but this model reads only text, not "
-            f"{_MEDIA[kind]}. Send parts of type 'text'.",
+            f"Invalid content: {name} is of type '{kind}', which messages of the role '{role}' "
+            "cannot hold here. Send parts of type 'text'; images and audio belong into messages "
+            "of the role 'user', as 'image_url' and 'input_audio'.",
             param=name,
             code="unsupported_content_type",
         )
@@ -168,7 +166,8 @@ def _check_part(name: str, part: object) -> None:
         # Whatever else an engine may take (embeddings, file paths) is its private side.
         raise wrong_value(
             f"{name}.type",
-            f"'{echo(kind)}' is not supported. Supported values are: 'text', 'refusal'.",
+            f"'{echo(kind)}' is not supported. Supported values are: 'text', 'refusal', "
+            "'image_url', 'input_audio', 'audio_url'.",
         )
     if not isinstance(part.get(kind), str):
         raise wrong_type(f"{name}.{kind}", "a string", part.get(kind))

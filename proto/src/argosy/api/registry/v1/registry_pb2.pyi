@@ -424,6 +424,7 @@ class Model(_message.Message):
     UNTRAINABLE_REASON_FIELD_NUMBER: _builtins.int
     PARENT_FIELD_NUMBER: _builtins.int
     SHARED_WITH_FIELD_NUMBER: _builtins.int
+    MODALITIES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The name that clients send."""
     kind: Global___ModelKind.ValueType
@@ -480,6 +481,10 @@ class Model(_message.Message):
     def shared_with(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tuned models: the other projects that may call it."""
 
+    @_builtins.property
+    def modalities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it reads beside text: image, audio."""
+
     def __init__(
         self,
         *,
@@ -510,10 +515,11 @@ class Model(_message.Message):
         untrainable_reason: _builtins.str = ...,
         parent: _builtins.str = ...,
         shared_with: _abc.Iterable[_builtins.str] | None = ...,
+        modalities: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "architecture", b"architecture", "artifact", b"artifact", "artifact_bytes", b"artifact_bytes", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "owned_by", b"owned_by", "parent", b"parent", "pinned_replicas", b"pinned_replicas", "pool", b"pool", "price", b"price", "project_id", b"project_id", "servable", b"servable", "shared_with", b"shared_with", "step", b"step", "trainable", b"trainable", "trainable_methods", b"trainable_methods", "trainable_scales", b"trainable_scales", "unservable_reason", b"unservable_reason", "untrainable_reason", b"untrainable_reason", "virtual_tokens", b"virtual_tokens", "weights_path", b"weights_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "architecture", b"architecture", "artifact", b"artifact", "artifact_bytes", b"artifact_bytes", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "modalities", b"modalities", "owned_by", b"owned_by", "parent", b"parent", "pinned_replicas", b"pinned_replicas", "pool", b"pool", "price", b"price", "project_id", b"project_id", "servable", b"servable", "shared_with", b"shared_with", "step", b"step", "trainable", b"trainable", "trainable_methods", b"trainable_methods", "trainable_scales", b"trainable_scales", "unservable_reason", b"unservable_reason", "untrainable_reason", b"untrainable_reason", "virtual_tokens", b"virtual_tokens", "weights_path", b"weights_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

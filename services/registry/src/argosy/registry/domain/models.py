@@ -55,6 +55,8 @@ class CatalogModel:
     architecture: str = ""
     # How its weights are packed, as their maker calls it; empty for plain numbers.
     quantization: str = ""
+    # What it reads beside text.
+    modalities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

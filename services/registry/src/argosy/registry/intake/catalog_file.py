@@ -79,6 +79,7 @@ class ModelEntry(_Entry):
     kind: Literal["base", "embedding"]
     owned_by: str = ""
     context_length: int = Field(ge=1)
+    modalities: tuple[Literal["image", "audio"], ...] = ()
     trainable: bool = False
     pool: str = ""
     weights_path: str = ""

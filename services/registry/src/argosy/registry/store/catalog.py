@@ -88,6 +88,7 @@ def as_base_model(row: sa.Row[tuple[object, ...]]) -> CatalogModel:
         created_at=row.created_at,
         architecture=row.architecture,
         quantization=row.quantization,
+        modalities=tuple(row.modalities),
     )
 
 
@@ -151,6 +152,7 @@ async def put_base_model(connection: AsyncConnection, value: CatalogModel) -> No
         "weights_path": value.weights_path,
         "architecture": value.architecture,
         "quantization": value.quantization,
+        "modalities": list(value.modalities),
     }
     await connection.execute(
         insert(base_model)

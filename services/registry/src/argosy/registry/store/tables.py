@@ -119,6 +119,7 @@ base_model: Final = sa.Table(
     sa.Column("created_at", _TIME, nullable=False),
     sa.Column("architecture", sa.Text, nullable=False, server_default=""),
     sa.Column("quantization", sa.Text, nullable=False, server_default=""),
+    sa.Column("modalities", ARRAY(sa.Text), nullable=False, server_default="{}"),
 )
 
 adapter: Final = sa.Table(

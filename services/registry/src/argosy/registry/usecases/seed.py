@@ -127,6 +127,7 @@ def _model(entry: ModelEntry, now: datetime) -> CatalogModel:
         kind=ModelKind(entry.kind),
         owned_by=entry.owned_by,
         context_length=entry.context_length,
+        modalities=entry.modalities,
         trainable=entry.trainable,
         pool=entry.pool,
         weights_path=entry.weights_path,
