@@ -1,7 +1,8 @@
 """AB04: a message names a URL that the platform shall fetch from inside. Nobody does.
 
 Media are off for models that declare none: every part that is not text is refused before an engine
-hears of it. The stand-in engine fetches what it is sent, as vLLM does, so a part that slipped through would reach the canary.
+hears of it. The stand-in engine fetches what it is sent, as vLLM does, so a part that slipped
+through would reach the canary.
 """
 
 from __future__ import annotations

@@ -115,6 +115,29 @@ async def test_who_was_quiet_for_a_while_comes_first_for_a_few_requests() -> Non
     assert order[20:32].count("quiet") == 8
 
 
+async def test_a_flood_that_took_all_places_has_had_them_when_the_line_begins() -> None:
+    gates = Gates(8, 1000)
+    held = [await gates.enter("noisy") for _ in range(8)]
+    order: list[str] = []
+
+    async def wait(project: str) -> None:
+        permit = await gates.enter(project)
+        order.append(project)
+        permit.release()
+
+    tasks = [asyncio.create_task(wait("noisy")) for _ in range(40)]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(wait("quiet")) for _ in range(12)]
+    await asyncio.sleep(0)
+    for permit in held:
+        permit.release()
+    await asyncio.gather(*tasks)
+    # As many as the other held; after that they take turns.
+    assert order[:8] == ["quiet"] * 8
+    assert order[8:16].count("quiet") == 4
+    assert gates.admission.in_flight == 0
+
+
 async def test_priorities_are_strict_and_batch_is_last() -> None:
     levels = [pb.PRIORITY_BATCH, pb.PRIORITY_FLEX, DEFAULT, pb.PRIORITY_HIGH] * 3
     chance = random.Random(3)

@@ -6,8 +6,10 @@ IEEE/ACM Transactions on Networking, 1998): a multiple of the room that is free,
 priorities. So one project alone never fills the queue, and whoever else comes finds room without
 anyone being thrown out.
 
-A project that has asked for less than its part for a while comes first for a few requests, as
-sleepers do in Linux's CFS (`place_entity`): what it did not use a moment ago is not lost to it.
+When a line begins, whoever holds places at work has had that much already, so that one project's
+flood does not count as nothing because it came first. A project that has asked for less than its
+part for a while comes first for some requests, as sleepers do in Linux's CFS (`place_entity`): what
+it did not use a moment ago is not lost to it, as far as one turnover of all who are at work.
 
 Pure: knows priorities, projects and shares. Does not know what waits, nor time.
 """
@@ -34,8 +36,6 @@ _THRESHOLD: Final[Mapping[int, int]] = {
     PRIORITY_DEFAULT: 4,
     PRIORITY_HIGH: 8,
 }
-# Requests of a project of share 1 that may come first after a time without.
-_CREDIT: Final = 4.0
 
 
 class Waiter(Generic[T]):
@@ -54,7 +54,8 @@ class Waiter(Generic[T]):
 class _Class(Generic[T]):
     """Waiters of one priority."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: Mapping[str, int]) -> None:
+        self._held = held
         self.waiting = 0
         self.shares = 0.0
         self._clock = 0.0
@@ -66,9 +67,12 @@ class _Class(Generic[T]):
     def of_project(self, project_id: str) -> int:
         return self._of_project.get(project_id, 0)
 
-    def push(self, waiter: Waiter[T]) -> None:
+    def push(self, waiter: Waiter[T], credit: float) -> None:
         project = waiter.project_id
-        start = max(self._clock - _CREDIT, self._finish.get(project, -_CREDIT))
+        had = self._finish.get(project)
+        if had is None:
+            had = self._held.get(project, 0) / waiter.share
+        start = max(self._clock - credit, had)
         self._finish[project] = start + 1.0 / waiter.share
         self._arrivals += 1
         heapq.heappush(self._heap, (start, self._arrivals, waiter))
@@ -107,14 +111,19 @@ class _Class(Generic[T]):
 
 
 class FairQueue(Generic[T]):
-    """A bounded queue of `room` places."""
+    """A bounded queue of `room` places.
 
-    def __init__(self, room: int) -> None:
+    `held` says, at any time, how many requests of each project are at work, `credit` how many of a
+    project of share 1 may come first after a time without.
+    """
+
+    def __init__(self, room: int, credit: float, held: Mapping[str, int]) -> None:
         self.room = room
+        self.credit = credit
         self.waiting = 0
         # Highest first.
         self._classes: dict[int, _Class[T]] = {
-            priority: _Class() for priority in sorted(_THRESHOLD, reverse=True)
+            priority: _Class(held) for priority in sorted(_THRESHOLD, reverse=True)
         }
 
     def has_room(self, priority: int, project_id: str) -> bool:
@@ -134,7 +143,7 @@ class FairQueue(Generic[T]):
     def push(self, item: T, priority: int, project_id: str, share: float) -> Waiter[T]:
         """Add a request at the end of its project's line; ask `has_room` before."""
         waiter = Waiter(item, priority, project_id, share)
-        self._classes[priority].push(waiter)
+        self._classes[priority].push(waiter, self.credit)
         self.waiting += 1
         return waiter
 

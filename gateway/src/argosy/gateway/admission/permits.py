@@ -34,6 +34,7 @@ _NEWEST: Final = 1 / 32
 # Until so many have ended, nobody is refused for the time that they took.
 _ENOUGH: Final = 16
 _LONGEST_RETRY: Final = 60
+_LEAST_CREDIT: Final = 4
 _WAITS: Final = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 # After a refusal, for so long, the next requests are looked at for it before anything else.
 _OVERLOADED_SECONDS: Final = 1.0
@@ -47,19 +48,28 @@ class AdmissionLimits:
     queued: int = 512
     wait_seconds: float = 30.0
 
+    @property
+    def credit(self) -> int:
+        """Requests that a project may have first after a time without: one turnover of the pool."""
+        return max(self.concurrent, _LEAST_CREDIT)
+
 
 class _Gate:
     """One pool: who is at work, who waits, and how long work takes."""
 
     __slots__ = (
-        "counts", "ended", "in_flight", "limits", "mean_seconds", "name", "queue", "waits",
+        "counts", "ended", "held", "in_flight", "limits", "mean_seconds", "name", "queue", "waits",
     )  # fmt: skip
 
     def __init__(self, name: str, limits: AdmissionLimits) -> None:
         self.name = name
         self.limits = limits
         self.in_flight = 0
-        self.queue: FairQueue[asyncio.Future[None]] = FairQueue(limits.queued)
+        # The same by project.
+        self.held: dict[str, int] = {}
+        self.queue: FairQueue[asyncio.Future[None]] = FairQueue(
+            limits.queued, limits.credit, self.held
+        )
         self.counts = dict.fromkeys(Entry, 0)
         # Of those that did wait, whatever came of it.
         self.waits = Histogram(_WAITS)
@@ -76,8 +86,12 @@ class _Gate:
         ahead = self.queue.ahead(priority, caller.project_id, caller.share)
         return (ahead + 1) * self.mean_seconds / self.limits.concurrent
 
-    def leave(self, seconds: float) -> None:
-        """One has ended after `seconds`: the permit is the next one's."""
+    def leave(self, project_id: str, seconds: float) -> None:
+        """One of the project's has ended after `seconds`: the permit is the next one's."""
+        if left := self.held[project_id] - 1:
+            self.held[project_id] = left
+        else:
+            del self.held[project_id]
         self.ended += 1
         weight = max(_NEWEST, 1 / self.ended)
         self.mean_seconds += (seconds - self.mean_seconds) * weight
@@ -96,18 +110,20 @@ class _Gate:
 class Permit:
     """The right to be worked on; to be released on every way out."""
 
-    __slots__ = ("_begun", "_clock", "_gate")
+    __slots__ = ("_begun", "_clock", "_gate", "_project_id")
 
-    def __init__(self, gate: _Gate, clock: Clock) -> None:
+    def __init__(self, gate: _Gate, clock: Clock, project_id: str) -> None:
         self._gate: _Gate | None = gate
         self._clock = clock
+        self._project_id = project_id
         self._begun = clock.monotonic()
+        gate.held[project_id] = gate.held.get(project_id, 0) + 1
 
     def release(self) -> None:
         """Give the permit back; a second time is without effect."""
         gate, self._gate = self._gate, None
         if gate is not None:
-            gate.leave(self._clock.monotonic() - self._begun)
+            gate.leave(self._project_id, self._clock.monotonic() - self._begun)
 
 
 class Admission(Collector):
@@ -138,6 +154,7 @@ class Admission(Collector):
                 pool.queue_seconds or default.wait_seconds,
             )
             gate.queue.room = gate.limits.queued
+            gate.queue.credit = gate.limits.credit
             gate.let_in()
 
     def try_enter(self, pool: str, caller: Caller, priority: int) -> Permit | None:
@@ -150,7 +167,7 @@ class Admission(Collector):
             return None
         gate.in_flight += 1
         gate.counts[Entry.AT_ONCE] += 1
-        return Permit(gate, self._clock)
+        return Permit(gate, self._clock, caller.project_id)
 
     @property
     def overloaded(self) -> bool:
@@ -205,7 +222,7 @@ class Admission(Collector):
             timer.cancel()
             gate.waits.observe(self._clock.monotonic() - begun)
         gate.counts[Entry.AFTER_WAITING] += 1
-        return Permit(gate, self._clock)
+        return Permit(gate, self._clock, caller.project_id)
 
     @property
     def in_flight(self) -> int:
