@@ -118,6 +118,8 @@ class Engine:
         self._started = time.time()
         # What each completion used: `told` where the engine has said so itself.
         self._used: deque[dict[str, Any]] = deque(maxlen=50_000)
+        # The sums of all that have ended.
+        self._totals = dict.fromkeys(("input_tokens", "cached_input_tokens", "output_tokens"), 0)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -156,11 +158,15 @@ class Engine:
     async def _metrics(self, _: bytes, send: Send) -> None:
         label = f'{{engine="0",model_name="{self._model}"}}'
         running, waiting = (",".join(self._slots.adapters_of(waiting=w)) for w in (False, True))
+        read, cached, written = self._totals.values()
         text = (
             f"process_start_time_seconds {self._started}\n"
             f"vllm:num_requests_running{label} {self._slots.running}.0\n"
             f"vllm:num_requests_waiting{label} {self._slots.waiting}.0\n"
             f"vllm:kv_cache_usage_perc{label} 0.25\n"
+            f"vllm:prompt_tokens_total{label} {read}.0\n"
+            f"vllm:prompt_tokens_cached_total{label} {cached}.0\n"
+            f"vllm:generation_tokens_total{label} {written}.0\n"
             f'vllm:lora_requests_info{{max_lora="{self._room.max_loras}",'
             f'running_lora_adapters="{running}",waiting_lora_adapters="{waiting}"}} {time.time()}\n'
         )
@@ -293,7 +299,10 @@ class Engine:
         finally:
             gone.cancel()
             self._stats.running -= 1
-            self._used.append(answer.used() | {"request_id": request_id})
+            used = answer.used()
+            self._used.append(used | {"request_id": request_id})
+            for kind in self._totals:
+                self._totals[kind] += used[kind]
 
     async def _run(self, answer: Completion, adapter: str, send: Send) -> None:
         async with self._slots.running_with(adapter):

@@ -113,6 +113,7 @@ def api_fleet(home: Path, prepared_homes: PreparedHomes) -> Iterator[ApiFleet]:
         prepared_homes=prepared_homes,
         worker_command=[sys.executable, str(FAKE_WORKER), "--control", str(control)],
         catalog=SECOND_PROJECT,
+        environment={"registry": {"ARGOSY_SIGN_UP": "approval"}},
     )
     try:
         yield ApiFleet(cluster.start(), control)

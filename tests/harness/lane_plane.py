@@ -41,6 +41,7 @@ from argosy.gateway.lane.drain import Drain
 from argosy.gateway.lane.lane import Lane
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.rooms import LaneLimits, Rooms
+from argosy.gateway.metering.journal import Journal
 from argosy.gateway.metering.meter import Meter
 from argosy.gateway.metering.spool import Spool
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
@@ -186,6 +187,7 @@ class LanePlane:
             timeouts=timeouts,
             sampler=Sampler(sample),
             salts=CacheSalts(PEPPER),
+            journal=Journal(spool, clock),
         )
         self.lane = Lane(inner or _not_found, self.rooms, self.drain)
         self._keep_alive = keep_alive

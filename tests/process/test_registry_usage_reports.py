@@ -89,7 +89,8 @@ def question(rng: random.Random) -> tuple[Kind, Asked, Filter, list[Field]]:
         pick(rng, PROJECTS), pick(rng, USERS), pick(rng, [f"key_{i}" for i in range(4)]),
         pick(rng, MODELS), rng.choice([None, None, True, False]),
     )  # fmt: skip
-    kind = rng.choice([Kind.COMPLETIONS, Kind.COMPLETIONS, Kind.EMBEDDINGS])
+    kinds = [Kind.COMPLETIONS, Kind.COMPLETIONS, Kind.EMBEDDINGS, Kind.FILE_SEARCHES]
+    kind = rng.choice(kinds)
     return kind, Asked(start, end, width, 0, ""), only, rng.sample(FIELDS, rng.randrange(4))
 
 

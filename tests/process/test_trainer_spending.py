@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 from argosy.api.trainer.v1 import trainer_pb2 as pb
+from argosy.kit.errors import QuotaExceeded
 
 from tests.harness.trainer_client import Tuner, eventually
 from tests.harness.trainer_fleet import Trainer, Yard, yard
@@ -70,6 +71,11 @@ async def test_jobs_of_a_project_without_money_are_paused_and_can_go_on(
         events = await tuner.events(made.id)
         assert "spend limit" in events[-1].message
         assert events[-1].level == "warn"
+        # Whoever asks the trainer itself gets no further.
+        for asked in (tuner.create(file), tuner.resume(waiting.id)):
+            with pytest.raises(QuotaExceeded, match="spend limit") as refused:
+                await asked
+            assert refused.value.code == "insufficient_quota"
         await registry_sql(ships, "DELETE FROM spend_limit")
         await tuner.cancel(made.id)
 

@@ -49,7 +49,9 @@ def wiring(tmp_path_factory: pytest.TempPathFactory) -> fleet.Wiring:
     )
     ports = {name: 1000 + n for n, name in enumerate(k8s.workloads())}
     home = Home.at(tmp_path_factory.mktemp("home"))
-    return fleet.Wiring(home, "127.0.0.1", Credentials(), engine, ports, 1)
+    return fleet.Wiring(
+        home, "127.0.0.1", Credentials(), engine, ports, 1, health_ports={"gateway": 9000}
+    )
 
 
 def argosy(variables: dict[str, str]) -> set[str]:

@@ -273,3 +273,50 @@ def test_huge_numbers_do_not_overflow(desk: Desk) -> None:
     model = Model(id="m", price=Price(input=most, output=most))
     for _ in range(1000):
         desk.limits.reserve(caller, model, most).settle(most // 4, 0, most // 4)
+
+
+# What other machines have used of a day
+
+
+def today(desk: Desk) -> int:
+    return desk.cells.day(desk.clock.monotonic())
+
+
+def test_what_the_ledger_has_beyond_our_own_counts_against_the_day(desk: Desk) -> None:
+    caller = desk.caller(LimitsMessage(tokens_per_day=100), LimitsMessage(tokens_per_day=1000))
+    desk.reserve(caller, 10).settle(5, 0, 5)
+    assert desk.limits.limited_by_day() == {"key": {"key_a"}, "project": {"proj_a"}}
+    # The ledger is behind: it holds half of what was counted here.
+    for _ in range(2):
+        desk.limits.learn_day(today(desk), {("key", "key_a"): (5, 0)})
+    desk.reserve(caller, 90).settle(0, 0, 0)
+    # Now it has ours, and sixty of another gateway; told twice, it is the same sixty.
+    for _ in range(2):
+        desk.limits.learn_day(today(desk), {("key", "key_a"): (70, 0), ("key", "key_b"): (9, 9)})
+    error, _ = desk.refused(caller, 31)
+    assert "tokens per day. Limit 100, used 70, requested 31." in error.message
+    # What is used here comes on top, before the ledger knows of it.
+    desk.reserve(caller, 20).settle(10, 0, 10)
+    desk.refused(caller, 11)
+    desk.limits.learn_day(today(desk), {("key", "key_a"): (90, 0)})
+    desk.reserve(caller, 10)
+
+
+def test_money_of_the_day_too_and_another_day_is_no_news(desk: Desk) -> None:
+    caller = desk.caller(None, LimitsMessage(micros_per_day=100))
+    desk.reserve(caller, 1).cancel()
+    desk.limits.learn_day(today(desk), {("project", "proj_a"): (0, 96 * 1_000_000)})
+    desk.reserve(caller, 1).cancel()
+    error, _ = desk.refused(caller, 2)
+    assert isinstance(error, QuotaExceeded)
+    desk.clock.advance(3601)
+    # Midnight: nothing is used of the new day, and what is told of the last one is too late.
+    desk.limits.learn_day(today(desk) - 1, {("project", "proj_a"): (0, 96 * 1_000_000)})
+    desk.reserve(caller, 20)
+
+
+def test_a_newcomer_with_a_limit_of_a_day_is_asked_for_at_once(desk: Desk) -> None:
+    desk.reserve(Caller("key_z", "proj_z", "org", key_limits=LimitsMessage(tokens_per_minute=9)), 1)
+    assert not desk.limits.newcomer.is_set()
+    desk.reserve(desk.caller(LimitsMessage(tokens_per_day=100)))
+    assert desk.limits.newcomer.is_set()

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from argosy.gateway.access.day_ledger import DayLedger
 from argosy.gateway.access.keys import Authenticator
+from argosy.gateway.access.prices import Prices
 from argosy.gateway.access.tokens import AccessTokens
 from argosy.gateway.access.wrong_keys import WrongKeys
 from argosy.gateway.catalog import Catalog
+from argosy.gateway.engines.counts import EngineCounts
 from argosy.gateway.http.admin.checkpoint_permissions import CheckpointSharing
 from argosy.gateway.http.admin.making_keys import KeyDesk
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.files import UploadLimits
 from argosy.gateway.http.fleet import Resources, fleet_application
 from argosy.gateway.http.oauth import TokenDesk
+from argosy.gateway.metering.journal import Journal
 from argosy.gateway.metering.meter import Meter
 from argosy.gateway.metering.spool import Spool
 from argosy.gateway.plane import build_plane, serve_lane
@@ -29,6 +33,7 @@ from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.gateway.upstream.files import FilesClient
 from argosy.gateway.upstream.graders import GraderClient
 from argosy.gateway.upstream.key_lookup import KeyLookup
+from argosy.gateway.upstream.metering import MeteringClient
 from argosy.gateway.upstream.model_directory import ModelDirectory
 from argosy.gateway.upstream.model_lookup import ModelLookup
 from argosy.gateway.upstream.models import ModelsClient
@@ -77,6 +82,13 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
         Spool(settings.spool_dir, max_bytes=settings.spool_max_bytes)
     )
     meter = Meter(spool, bus, clock=clock, metrics=metrics)
+    journal = runtime.resources.enter_context(Journal(settings.spool_dir, clock))
+    meter.recover(journal)
+
+    metering = MeteringClient(registry)
+    counts = EngineCounts(metering, seconds=settings.ledger_seconds)
+    plane.fleet.observe_with(counts.observe)
+    days = DayLedger(plane.rates, metering, Prices(catalog).named, seconds=settings.ledger_seconds)
 
     completions = CompletionsClient(registry)
     keeper = CompletionKeeper(completions, metrics)
@@ -115,6 +127,8 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
     runtime.health.check("catalogue", watch.ready)
     runtime.background(watch.run(), "catalogue watch")
     runtime.background(meter.run(), "usage drain")
+    runtime.background(counts.run(), "engines' counts")
+    runtime.background(days.run(), "limits of the day")
     runtime.background(keeper.run(), "completion keeper")
     await serve_lane(
         runtime,
@@ -125,6 +139,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
         meter=meter,
         pepper=pepper,
         keep=keeper.keep,
+        journal=journal,
     )
     # Added last, so that it runs once the last request is recorded.
     runtime.on_stop(lambda: keeper.flush(_FLUSH_SECONDS))

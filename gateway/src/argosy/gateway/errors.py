@@ -64,6 +64,8 @@ class Outcome(StrEnum):
     DRAINING = "draining"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
+    # Nobody was told: the next gateway found it unrecorded.
+    GATEWAY_DIED = "gateway_died"
 
 
 class MethodNotAllowed(ApiError):

@@ -28,6 +28,7 @@ from argosy.gateway.lane.media.fetch import Fetcher
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.rooms import LaneLimits, Models, Recorder, Rooms
 from argosy.gateway.lane.storing import Keep
+from argosy.gateway.metering.journal import Journal
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
 from argosy.gateway.placement.upkeep import Upkeep
 from argosy.gateway.routing.router import default_router
@@ -115,11 +116,13 @@ async def serve_lane(
     pepper: bytes,
     shared_port: bool = False,
     keep: Keep | None = None,
+    journal: Journal | None = None,
 ) -> None:
     """Open the public port; `ordinary` gets what is not the lane's. Drains at the stop.
 
     `pepper` is the secret of keys, from which others can be made. With `shared_port` other workers
-    serve the same port. `keep` takes completions that are to be stored.
+    serve the same port. `keep` takes completions that are to be stored, `journal` knows what
+    is with engines.
     """
     settings, metrics = runtime.settings, runtime.metrics
     rooms = Rooms(
@@ -141,6 +144,7 @@ async def serve_lane(
         access_log=settings.access_log,
         keep=keep,
         media=_media(settings),
+        journal=journal,
     )
     drain = Drain()
     lane = Lane(ordinary, rooms, drain)

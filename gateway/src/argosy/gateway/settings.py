@@ -137,6 +137,13 @@ class GatewaySettings(TrafficSettings):
         default=64 << 20, ge=1 << 20, description="Usage events kept on disk, in bytes."
     )
 
+    ledger_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="Time between two looks at the ledger: engines' counts are told to it, and the "
+        "day's use by all gateways is asked of it.",
+    )
+
     max_upload_bytes: int = Field(default=512 << 20, ge=1024, description="Largest file.")
     upload_idle_seconds: float = Field(
         default=60.0, gt=0, description="The longest pause inside an upload."

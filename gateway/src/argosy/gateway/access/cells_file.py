@@ -37,7 +37,7 @@ from argosy.kit.processes import start_time
 _WORD: Final = 8
 SLOTS: Final = 256
 ENTRY_BYTES: Final = 64
-_LAYOUT: Final = 0x41524C494D495402
+_LAYOUT: Final = 0x41524C494D495403
 _MICRO: Final = 1_000_000
 _DAY_SECONDS: Final = 86_400
 

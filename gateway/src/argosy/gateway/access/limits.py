@@ -7,12 +7,14 @@ and takes the same time however much traffic there is. Does not know what a refu
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NoReturn
 
 from argosy.api.registry.v1.registry_pb2 import Limits as LimitsMessage
 from argosy.api.registry.v1.registry_pb2 import Model, Price
+from argosy.gateway.access import windows
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.cells_file import CHANGES
@@ -126,6 +128,8 @@ class Limits:
         self.monotonic = clock.monotonic
         self.day = cells.day
         self._known: dict[str, _Account] = {}
+        # Set when someone with a limit of a day comes who was not known.
+        self.newcomer = asyncio.Event()
         self._unlimited = Reservation(self, (), 0, 0, 0, 0, None)
         refused = Counter(
             "argosy_gateway_limited_requests",
@@ -216,7 +220,39 @@ class Limits:
             self._known.clear()
         account = _Account(caller, tuple(subject for subject in found if subject.any))
         self._known[caller.key_id] = account
+        if account.days:
+            self.newcomer.set()
         return account
+
+    # What other machines have used of a day
+
+    def limited_by_day(self) -> dict[str, set[str]]:
+        """Return the ids of the keys and projects known here that have limits of a day."""
+        found: dict[str, set[str]] = {"key": set(), "project": set()}
+        for who, name, _ in self._with_days():
+            found[who].add(name)
+        return found
+
+    def learn_day(self, day: int, used: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+        """Learn the tokens and the cost of a day in all, by who and id; see `Subject.take`."""
+        if day != self._cells.day(self.monotonic()):
+            return
+        if self._cells.head[CHANGES] != self._cells.seen:
+            self._cells.refresh()
+        for account in self._known.values():
+            if account.days and account.epoch != self._cells.epoch:
+                self._bind(account)
+        for who, name, subject in self._with_days():
+            if (who, name) in used:
+                row = subject.row
+                windows.learn_in_day(row.words, row.row, row.rows, day, *used[who, name])
+
+    def _with_days(self) -> Iterator[tuple[str, str, Subject]]:
+        for account in self._known.values():
+            names = {"key": account.caller.key_id, "project": account.caller.project_id}
+            for subject in account.subjects:
+                if subject.days and subject.who in names:
+                    yield subject.who, names[subject.who], subject
 
     def _with_model(
         self, account: _Account, named: Mapping[str, LimitsMessage], model: Model

@@ -12,6 +12,11 @@ class Prices:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
+    def named(self, project_id: str, name: str, base: str) -> Price | None:
+        """Return the price of a model that may be gone by now, and then its base's."""
+        model = self._catalog.model(project_id, name) or self._catalog.model("", base)
+        return None if model is None else self(model)
+
     def __call__(self, model: Model) -> Price | None:
         if model.HasField("price"):
             return model.price

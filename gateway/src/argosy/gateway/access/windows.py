@@ -28,7 +28,8 @@ _TOTAL: Final = 1
 _BEGUN: Final = 2
 _WINDOW_WORDS: Final = _BEGUN + _RING
 
-# A row: two windows, a day with its two totals, and the requests under way with whose they are.
+# A row: two windows, a day with its two totals, the requests under way with whose they are, and of
+# the day what was used elsewhere.
 REQUESTS: Final = 0
 TOKENS: Final = _WINDOW_WORDS
 _DAY: Final = 2 * _WINDOW_WORDS
@@ -36,7 +37,8 @@ DAY_TOKENS: Final = _DAY + 1
 DAY_COST: Final = _DAY + 2
 UNDER_WAY: Final = _DAY + 3
 OWNER: Final = _DAY + 4
-ROW_WORDS: Final = _DAY + 6
+_ELSEWHERE: Final = 4
+ROW_WORDS: Final = _DAY + 8
 
 # Far above any sum that means something, far below what a word holds.
 _MOST: Final = 1 << 62
@@ -93,6 +95,8 @@ def add_in_day(words: Words, row: int, day: int, tokens: int, cost: int) -> None
         # Before the day itself, so that nobody reads yesterday's totals as today's.
         words[row + DAY_TOKENS] = 0
         words[row + DAY_COST] = 0
+        words[row + DAY_TOKENS + _ELSEWHERE] = 0
+        words[row + DAY_COST + _ELSEWHERE] = 0
         words[row + _DAY] = day
     total, total_cost = words[row + DAY_TOKENS] + tokens, words[row + DAY_COST] + cost
     words[row + DAY_TOKENS] = total if total < _MOST else _MOST
@@ -100,12 +104,27 @@ def add_in_day(words: Words, row: int, day: int, tokens: int, cost: int) -> None
 
 
 def used_in_day(rows: Rows, field: int, day: int) -> int:
-    """Return one of the day's totals over all writers."""
-    total = 0
+    """Return one of the day's totals over all writers, with what was used elsewhere."""
+    total = elsewhere = 0
     for words, row in rows:
         if words[row + _DAY] == day:
             total += words[row + field]
-    return total
+            # Each writer knows of the same; who has heard last knows best.
+            elsewhere = max(elsewhere, words[row + field + _ELSEWHERE])
+    return total + elsewhere
+
+
+def learn_in_day(words: Words, row: int, rows: Rows, day: int, tokens: int, cost: int) -> None:
+    """Learn what was used in the day in all: what `rows` do not hold of it was used elsewhere.
+
+    What they hold, and the total does not yet, makes it less than it is, never more; the next time
+    tells it.
+    """
+    add_in_day(words, row, day, 0, 0)
+    for field, told in ((DAY_TOKENS, tokens), (DAY_COST, cost)):
+        here = sum(w[r + field] for w, r in rows if w[r + _DAY] == day)
+        at = row + field + _ELSEWHERE
+        words[at] = max(words[at], min(told - here, _MOST))
 
 
 def idle(words: Words, row: int, second: int, day: int) -> bool:

@@ -56,7 +56,7 @@ class Fleet:
         self._times = times
         self._policy = ejection
         self._adopt: Adopt | None = None
-        self._observe: Observe | None = None
+        self._observers: list[Observe] = []
         self._pools: dict[str, tuple[Pool, tuple[Replica, ...]]] = {}
         self._probes: dict[Replica, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
@@ -114,8 +114,8 @@ class Fleet:
         self._adopt = adopt
 
     def observe_with(self, observe: Observe) -> None:
-        """Call `observe` each time a replica's gauges were read."""
-        self._observe = observe
+        """Call `observe` each time a replica's gauges were read, before it is used."""
+        self._observers.append(observe)
 
     def _build(
         self, pool: Pool, before: tuple[Pool, tuple[Replica, ...]] | None
@@ -250,8 +250,8 @@ class Fleet:
         if status != 200:
             return False
         before, replica.gauges = replica.gauges, replica.dialect.gauges(body)
-        if self._observe is not None:
-            self._observe(replica)
+        for observe in self._observers:
+            observe(replica)
         return before.start_time is not None and before.start_time != replica.gauges.start_time
 
     async def _read_card(self, replica: Replica) -> None:

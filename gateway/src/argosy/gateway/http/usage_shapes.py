@@ -68,6 +68,10 @@ def _read(told: pb.UsageResult) -> Json:
     }
 
 
+def _searches(told: pb.UsageResult) -> Json:
+    return {"num_requests": told.requests, "argosy": {"input_tokens": told.input_tokens}}
+
+
 def _nothing(_: pb.UsageResult) -> Json:
     return {}
 
@@ -89,7 +93,9 @@ REPORTS: Final = {
     "audio_transcriptions": _empty("audio_transcriptions", *_WHO, "model"),
     "vector_stores": _empty("vector_stores", "project_id"),
     "code_interpreter_sessions": _empty("code_interpreter_sessions", "project_id"),
-    "file_search_calls": _empty("file_searches", *_WHO, "vector_store_id"),
+    "file_search_calls": Report(
+        "file_searches", pb.USAGE_KIND_FILE_SEARCHES, (*_WHO, "vector_store_id"), _searches
+    ),
     "web_search_calls": _empty("web_searches", *_WHO, "model", "context_level", "api_source"),
     "decisions": _empty("decisions", *_ALL),
 }

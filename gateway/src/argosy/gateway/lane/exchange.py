@@ -32,7 +32,7 @@ from argosy.gateway.lane.connection.inbound import Inbound
 from argosy.gateway.lane.dispatch.errand import Sender
 from argosy.gateway.lane.dispatch.routes import empty, in_turn, order
 from argosy.gateway.lane.drain import DRAINING, Drain
-from argosy.gateway.lane.record import Course, note
+from argosy.gateway.lane.record import Course, begin, note
 from argosy.gateway.lane.request.completion import (
     PATHS,
     CompletionRequest,
@@ -265,6 +265,7 @@ class Exchange:
         self, caller: Caller, model: Model, request: CompletionRequest, priority: int
     ) -> bytes:
         rooms, course = self._rooms, self._course
+        begin(rooms, course)
         answer = await rooms.dispatcher.open(
             model,
             request,

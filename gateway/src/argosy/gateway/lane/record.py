@@ -17,6 +17,7 @@ from argosy.gateway.lane.answer.sse import StreamScanner, TokenUsage
 from argosy.gateway.lane.request.completion import CompletionRequest, Operation
 from argosy.gateway.lane.rooms import Rooms
 from argosy.gateway.lane.storing import Keeping
+from argosy.gateway.metering.journal import Place
 from argosy.gateway.metering.usage import Usage
 from msgspec import Struct
 from opentelemetry.trace import Span
@@ -65,8 +66,35 @@ class Course(Struct):
     chunks: int = 0
     # Takes the answer of a request that is to be stored.
     keeping: Keeping | None = None
+    # In the journal of what is with engines.
+    place: Place | None = None
     started: bool = False
     first_token_at: float | None = None
+
+
+def begin(rooms: Rooms, course: Course) -> None:
+    """Let the journal know of a request that goes to an engine now."""
+    journal, caller, model = rooms.journal, course.caller, course.model
+    if journal is None or caller is None or model is None:
+        return
+    if course.place is not None:
+        journal.leave(course.place)
+    course.place = journal.enter(
+        Usage(
+            project_id=caller.project_id,
+            key_id=caller.key_id,
+            model=model.id,
+            request_id=course.request_id,
+            operation=course.operation,
+            outcome=Outcome.GATEWAY_DIED,
+            input_tokens=0,
+            output_tokens=0,
+            cached_input_tokens=0,
+            estimated=False,
+            seconds=0.0,
+            traceparent=course.traceparent.decode("ascii"),
+        )
+    )
 
 
 def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> None:
@@ -91,6 +119,9 @@ def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> Non
             written=usage.output_tokens,
         )
         rooms.meter.record(usage)
+        if course.place is not None and rooms.journal is not None:
+            rooms.journal.leave(course.place)
+            course.place = None
         if course.reservation is not None and course.admitted and ended not in _NEVER_ASKED:
             course.reservation.settle(
                 usage.input_tokens, usage.cached_input_tokens, usage.output_tokens
@@ -115,12 +146,8 @@ def _usage(course: Course, ended: Outcome, seconds: float, first: float) -> Usag
     told, chunks = course.usage, course.chunks
     if told is not None:
         read, written, cached = told.prompt_tokens, told.completion_tokens, told.cached_tokens
-    elif chunks and course.scanner is not None and (running := course.scanner.running):
-        read, cached, written = running.prompt_tokens, running.cached_tokens, chunks
-        if request.answers == 1:
-            written = max(written, running.completion_tokens)
     else:
-        read, written, cached = request.estimated_input_tokens if chunks else 0, chunks, 0
+        read, cached, written = delivered(request, course.scanner, chunks)
     return Usage(
         project_id=caller.project_id,
         key_id=caller.key_id,
@@ -136,6 +163,19 @@ def _usage(course: Course, ended: Outcome, seconds: float, first: float) -> Usag
         first_token_seconds=first,
         traceparent=course.traceparent.decode("ascii"),
     )
+
+
+def delivered(
+    request: CompletionRequest, scanner: StreamScanner | None, chunks: int
+) -> tuple[int, int, int]:
+    """Return tokens read, cached of these, and written of a stream that has not ended."""
+    if not chunks:
+        return 0, 0, 0
+    running = None if scanner is None else scanner.running
+    if running is None:
+        return request.estimated_input_tokens, 0, chunks
+    written = max(chunks, running.completion_tokens) if request.answers == 1 else chunks
+    return running.prompt_tokens, running.cached_tokens, written
 
 
 def _write_line(

@@ -19,6 +19,7 @@ from argosy.gateway.lane.dispatch.salt import CacheSalts
 from argosy.gateway.lane.media.door import MediaDoor
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.storing import Keep
+from argosy.gateway.metering.journal import Journal
 from argosy.gateway.metering.usage import Usage
 from argosy.kit.clock import Clock
 from argosy.kit.tracing import Sampler
@@ -84,6 +85,8 @@ class Rooms:
     # Takes completions that are to be stored; None where nobody stores any.
     keep: Keep | None = None
     media: MediaDoor = field(default_factory=MediaDoor)
+    # Knows what is with engines if this process is killed; None where nobody bills.
+    journal: Journal | None = None
     request_ids: RequestIds = field(default_factory=RequestIds)
     # Draws the targets of routes.
     rng: random.Random = field(default_factory=random.Random)

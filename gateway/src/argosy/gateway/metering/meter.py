@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 import msgspec
 from argosy.api import subjects
+from argosy.gateway.metering.journal import Journal
 from argosy.gateway.metering.spool import Spool, SpoolFull, records, sync
 from argosy.gateway.metering.usage import Usage, to_event
 from argosy.kit.bus import BusUnavailable
@@ -72,11 +73,28 @@ class Meter:
 
     def record(self, usage: Usage) -> None:
         """Take note of a request that has ended, however it ended."""
+        self._append(_Record(self._clock.now(), usage))
+
+    def recover(self, journal: Journal) -> int:
+        """Record what a killed process left in its journal; return how many requests those were.
+
+        What it had recorded as well is before this in the spool, under the same event's id: the
+        first one counts.
+        """
+        left = journal.left()
+        for place, began, usage in left:
+            self._append(_Record(began, usage))
+            journal.leave(place)
+        if left:
+            _log.warning("recorded what a killed gateway left", extra={"requests": len(left)})
+        return len(left)
+
+    def _append(self, record: _Record) -> None:
         try:
-            self._spool.append(_encoder.encode(_Record(self._clock.now(), usage)))
+            self._spool.append(_encoder.encode(record))
         except (SpoolFull, OSError) as error:
             self._lost.inc()
-            _log.error("usage lost: %s", error, extra={"request_id": usage.request_id})
+            _log.error("usage lost: %s", error, extra={"request_id": record.usage.request_id})
             return
         self._wake.set()
 

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import grpc
 from argosy.api.registry.v1 import accounts_pb2 as pb
+from argosy.api.registry.v1.access_requests_pb2_grpc import AccessRequestServiceStub
 from argosy.api.registry.v1.accounts_pb2_grpc import (
     AccountServiceStub,
     BudgetServiceStub,
@@ -28,12 +29,13 @@ _LOOKUP_TIMEOUT: Final = 2.0
 
 
 class AccountsClient:
-    """The calls of accounts.proto and permissions.proto, by service.
+    """The calls of accounts.proto, access_requests.proto and permissions.proto, by service.
 
     As in `await client.ask(client.people.GetUser, …)`.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.access = AccessRequestServiceStub(channel)
         self.accounts = AccountServiceStub(channel)
         self.people = PeopleServiceStub(channel)
         self.budgets = BudgetServiceStub(channel)

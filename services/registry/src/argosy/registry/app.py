@@ -8,10 +8,12 @@ import logging
 import grpc
 from argosy.api import ids, subjects
 from argosy.api.registry.v1 import (
+    access_requests_pb2_grpc,
     accounts_pb2_grpc,
     completions_pb2_grpc,
     datasets_pb2_grpc,
     measures_pb2_grpc,
+    metering_pb2_grpc,
     permissions_pb2_grpc,
     prices_pb2_grpc,
     registry_pb2_grpc,
@@ -37,12 +39,14 @@ from argosy.registry.intake.file_judge import FileLimits
 from argosy.registry.intake.price_entries import model_prices, pool_prices
 from argosy.registry.measuring.process import CountingProcess
 from argosy.registry.metrics import Metrics
+from argosy.registry.rpc.access_requests import AccessRequestServicer
 from argosy.registry.rpc.accounts import AccountServicer
 from argosy.registry.rpc.accounts_budgets import BudgetServicer
 from argosy.registry.rpc.accounts_people import PeopleServicer
 from argosy.registry.rpc.catalog import CatalogServicer
 from argosy.registry.rpc.files import FileServicer
 from argosy.registry.rpc.measures import MeasureServicer
+from argosy.registry.rpc.metering import MeteringServicer
 from argosy.registry.rpc.permissions import CheckpointPermissionServicer
 from argosy.registry.rpc.prices import PriceServicer
 from argosy.registry.rpc.translate import Translator
@@ -50,6 +54,7 @@ from argosy.registry.rpc.usage import UsageServicer
 from argosy.registry.rpc.usage_reports import UsageReportServicer
 from argosy.registry.settings import RegistrySettings
 from argosy.registry.usecases import ledger, sweep
+from argosy.registry.usecases.access_requests import AccessRequests
 from argosy.registry.usecases.accounts import Projects, ServiceAccounts
 from argosy.registry.usecases.accounts_audit import AuditLog
 from argosy.registry.usecases.accounts_budgets import ModelRules, Money
@@ -61,6 +66,7 @@ from argosy.registry.usecases.cost_estimates import CostEstimates
 from argosy.registry.usecases.cost_gauge import CostGauge
 from argosy.registry.usecases.files import Files
 from argosy.registry.usecases.measure_tokens import FileSources, MeasureTokens
+from argosy.registry.usecases.metering import Metering
 from argosy.registry.usecases.models import Models
 from argosy.registry.usecases.permissions import CheckpointPermissions
 from argosy.registry.usecases.publish_adapter import PublishAdapter
@@ -78,11 +84,13 @@ SERVICES = (
     "argosy.api.registry.v1.CatalogService",
     "argosy.api.registry.v1.FileService",
     "argosy.api.registry.v1.MeasureService",
+    "argosy.api.registry.v1.MeteringService",
     "argosy.api.registry.v1.UsageService",
     "argosy.api.registry.v1.PriceService",
     "argosy.api.registry.v1.UsageReportService",
     "argosy.api.registry.v1.AccountService",
     "argosy.api.registry.v1.PeopleService",
+    "argosy.api.registry.v1.AccessRequestService",
     "argosy.api.registry.v1.BudgetService",
     "argosy.api.registry.v1.CheckpointPermissionService",
     "argosy.api.registry.v1.DatasetService",
@@ -137,6 +145,7 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         UsageCosts(database, clock, currency),
         CostEstimates(database, clock, currency),
     )
+    metering = MeteringServicer(Metering(database, clock))
     day_cost = CostGauge(database, clock, currency, metrics)
     sweeper = sweep.Sweep(
         database, blobs, folders, outbox, clock, settings.orphan_grace_seconds, metrics
@@ -147,6 +156,9 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         Projects(desk), ServiceAccounts(desk), keys, gateway_url=settings.gateway_url
     )
     people = PeopleServicer(Users(desk), Members(desk), Invites(desk), AuditLog(desk))
+    signing_up = AccessRequestServicer(
+        AccessRequests(desk, pepper, is_open=settings.sign_up == "approval")
+    )
     hooks = Webhooks(
         database,
         Caller(
@@ -223,11 +235,13 @@ async def build(runtime: Runtime[RegistrySettings]) -> None:
         registry_pb2_grpc.add_FileServiceServicer_to_server(file_servicer, server)
         measures_pb2_grpc.add_MeasureServiceServicer_to_server(MeasureServicer(measure), server)
         registry_pb2_grpc.add_UsageServiceServicer_to_server(UsageServicer(book), server)
+        metering_pb2_grpc.add_MeteringServiceServicer_to_server(metering, server)
         usage_reports_pb2_grpc.add_UsageReportServiceServicer_to_server(reports, server)
         prices_pb2_grpc.add_PriceServiceServicer_to_server(price_desk, server)
         accounts_pb2_grpc.add_AccountServiceServicer_to_server(accounts, server)
         accounts_pb2_grpc.add_PeopleServiceServicer_to_server(people, server)
         accounts_pb2_grpc.add_BudgetServiceServicer_to_server(budgets, server)
+        access_requests_pb2_grpc.add_AccessRequestServiceServicer_to_server(signing_up, server)
         permissions_pb2_grpc.add_CheckpointPermissionServiceServicer_to_server(permissions, server)
 
     await runtime.enter(rpc_server.serving(settings, runtime.health, register, SERVICES))

@@ -50,6 +50,13 @@ class Metrics:
             ["what"],
             registry=registry,
         )
+        self.unattributed = Gauge(
+            "argosy_registry_unattributed_tokens",
+            "Tokens of the present day of UTC that engines have counted and nobody was billed for, "
+            "by kind: input, cached_input or output.",
+            ["pool", "kind"],
+            registry=registry,
+        )
         self.day_cost = Gauge(
             "argosy_registry_day_cost_micros",
             "What the present day of UTC has cost so far, in millionths of the currency; an idle "

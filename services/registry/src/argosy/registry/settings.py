@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from argosy.kit.settings import DatabaseSettings
 from pydantic import Field, SecretStr
@@ -23,6 +24,11 @@ class RegistrySettings(DatabaseSettings):
     blob_root: Path = Field(description="Folder of files and adapters; engines read the latter.")
     catalog_file: Path | None = Field(
         default=None, description="TOML with organization, projects, pools, models and keys."
+    )
+
+    sign_up: Literal["closed", "approval"] = Field(
+        default="closed",
+        description="Whether people may ask for access by themselves, for an owner to approve.",
     )
 
     gateway_url: str = Field(

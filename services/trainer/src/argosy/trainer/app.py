@@ -110,9 +110,12 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         metrics,
         timedelta(seconds=settings.run_retention_seconds),
     )
-    control = ControlJob(transactions, journal, supervisor)
-    spending = Spending(transactions, control, SpendDesk(channel).exhausted)
-    create = CreateJob(transactions, journal, planner, supervisor.wake, idle_time=load.watched)
+    desk = SpendDesk(channel)
+    control = ControlJob(transactions, journal, supervisor, desk.exhausted)
+    spending = Spending(transactions, control, desk.exhausted)
+    create = CreateJob(
+        transactions, journal, planner, supervisor.wake, desk.exhausted, idle_time=load.watched
+    )
     service = TuningService(
         create,
         PreviewJob(planner, pricing),

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 from argosy.kit.clock import Clock
 
@@ -78,12 +80,32 @@ class ServingLoad:
 
 
 def in_flight(url: str) -> float | None:
-    """Return the requests under way in one gateway; None if it does not tell."""
+    """Return the requests under way in all gateways of that URL; None if one does not tell."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - a setting
-            text = answer.read(_LONGEST_ANSWER).decode("utf-8", "replace")
-        numbers = [float(value) for value in _IN_FLIGHT.findall(text)]
+        found = [_in_one(each) for each in _each(url)]
     except (OSError, ValueError) as error:
         _log.warning("a gateway's load is not known: %s", error)
         return None
+    return None if None in found else sum(each or 0 for each in found)
+
+
+def _in_one(url: str) -> float | None:
+    with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - a setting
+        text = answer.read(_LONGEST_ANSWER).decode("utf-8", "replace")
+    numbers = [float(value) for value in _IN_FLIGHT.findall(text)]
     return sum(numbers) if numbers else None
+
+
+def _each(url: str) -> list[str]:
+    """Return the URL for each address of its host: a headless service in a cluster has many."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        return [url]
+    found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+    # Of one family: a host may have both, and be the same.
+    hosts = sorted({str(each[4][0]) for each in found if each[0] == found[0][0]})
+    port = f":{parts.port}" if parts.port else ""
+    return [
+        parts._replace(netloc=(f"[{host}]" if ":" in host else host) + port).geturl()
+        for host in hosts
+    ]

@@ -18,6 +18,14 @@ class Call(NamedTuple):
     body: bytes = b""
 
 
+class Counts(NamedTuple):
+    """Tokens that an engine has read, those of them that a cache held, and written."""
+
+    read: int = 0
+    cached: int = 0
+    written: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Gauges:
     """What an engine tells of its load. `kv_cache_usage` is from 0 to 1."""
@@ -31,6 +39,8 @@ class Gauges:
     max_loras: int = 0
     # Adapters of requests that run or wait there.
     active_adapters: frozenset[str] = frozenset()
+    # Tokens since its start; None if it does not tell.
+    counts: Counts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from typing import Final
 
 import msgspec
 from argosy.api.registry.v1.registry_pb2 import Model
-from argosy.gateway.engines.dialects.base import Call, Card, Gauges, engine_message
+from argosy.gateway.engines.dialects.base import Call, Card, Counts, Gauges, engine_message
 from argosy.gateway.engines.dialects.openai import ListedModel, base_models
 
 _GAUGE: Final = re.compile(
     rb"^(vllm:num_requests_running|vllm:num_requests_waiting|vllm:kv_cache_usage_perc"
+    rb"|vllm:prompt_tokens_total|vllm:prompt_tokens_cached_total|vllm:generation_tokens_total"
     rb"|process_start_time_seconds)(?:\{[^}\n]*\})? ([0-9.eE+-]+)\s*$",
     re.MULTILINE,
 )
@@ -89,6 +90,7 @@ class VLLM:
             start_time=sums.get(b"process_start_time_seconds"),
             max_loras=max_loras,
             active_adapters=active,
+            counts=_counts(sums),
         )
 
     def read_card(self, body: bytes) -> Card | None:
@@ -112,6 +114,16 @@ class VLLM:
         self, path: str, body: bytes, headers: Mapping[bytes, bytes], *, stream: bool
     ) -> None:
         return None
+
+
+def _counts(sums: Mapping[bytes, float]) -> Counts | None:
+    """Return what it has done in all; none where it tells only half of it."""
+    read, written = (
+        sums.get(name) for name in (b"vllm:prompt_tokens_total", b"vllm:generation_tokens_total")
+    )
+    if read is None or written is None:
+        return None
+    return Counts(int(read), int(sums.get(b"vllm:prompt_tokens_cached_total", 0)), int(written))
 
 
 def _adapters(body: bytes) -> tuple[int, frozenset[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argosy.gateway.http.admin.access_requests import AccessRequestsController
 from argosy.gateway.http.admin.admin_api_keys import AdminApiKeysController
 from argosy.gateway.http.admin.audit_logs import AuditLogsController
 from argosy.gateway.http.admin.checkpoint_permissions import CheckpointPermissionsController
@@ -18,6 +19,7 @@ from argosy.gateway.http.admin.users import UsersController
 from litestar import Controller
 
 CONTROLLERS: list[type[Controller]] = [
+    AccessRequestsController,
     AdminApiKeysController,
     AuditLogsController,
     CheckpointPermissionsController,

@@ -19,13 +19,16 @@ from argosy.gateway.lane.answer.names import Renamed
 from argosy.gateway.lane.answer.sse import StreamScanner, TokenUsage
 from argosy.gateway.lane.connection.inbound import Inbound
 from argosy.gateway.lane.dispatch.refusal import clean, public
-from argosy.gateway.lane.record import Course
+from argosy.gateway.lane.record import Course, delivered
 from argosy.gateway.lane.request.completion import CompletionRequest
 from argosy.gateway.steps import Signal
 from argosy.kit.errors import Internal
 
 _log = logging.getLogger(__name__)
 
+# Pieces of text after which a request's place in the journal is told its count again.
+_TELL_EVERY: Final = 8
+_NEVER: Final = 1 << 62
 _EVENTS: Final = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 
 
@@ -73,7 +76,7 @@ async def relay_stream(
     """
     counts = answer.replica.dialect.tells_counts and not request.wants_counts
     scanner = StreamScanner(hide_usage=not request.wants_usage, hide_counts=counts)
-    stream = _Stream(inbound, headers, scanner, course, clock)
+    stream = _Stream(inbound, headers, scanner, course, request, clock)
     if answer.engine_name != request.model:
         stream.renamed = Renamed(answer.engine_name, request.model)
     stream.feed(answer.first)
@@ -96,8 +99,8 @@ class _Stream:
     """Takes an engine's bytes and sends them on until it is `over`; `error` tells how it ended."""
 
     __slots__ = (
-        "_clock", "_course", "_headers", "_inbound", "_scanner", "done", "error", "over",
-        "renamed", "rest",
+        "_clock", "_course", "_headers", "_inbound", "_request", "_scanner", "_tell_at", "done",
+        "error", "over", "renamed", "rest",
     )  # fmt: skip
 
     def __init__(
@@ -106,6 +109,7 @@ class _Stream:
         headers: bytes,
         scanner: StreamScanner,
         course: Course,
+        request: CompletionRequest,
         clock: Callable[[], float],
     ) -> None:
         self.done = Signal()
@@ -119,6 +123,8 @@ class _Stream:
         self._scanner = scanner
         self._course = course
         course.scanner = scanner
+        self._request = request
+        self._tell_at = 1
         self._clock = clock
 
     def feed(self, data: bytes) -> None:
@@ -161,8 +167,19 @@ class _Stream:
         else:
             self._open(passed)
         course.chunks = scanner.chunks
-        if course.first_token_at is None and scanner.chunks:
+        if scanner.chunks >= self._tell_at:
+            self._tell(scanner.chunks)
+
+    def _tell(self, chunks: int) -> None:
+        """Note when the first piece came, and have the journal know now and then."""
+        course = self._course
+        if course.first_token_at is None:
             course.first_token_at = self._clock()
+        if course.place is None:
+            self._tell_at = _NEVER
+        else:
+            self._tell_at = chunks + _TELL_EVERY
+            course.place.tell(*delivered(self._request, self._scanner, chunks))
 
     def _open(self, passed: bytes) -> None:
         self._course.started = True

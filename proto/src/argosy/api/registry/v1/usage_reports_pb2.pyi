@@ -30,6 +30,7 @@ class _UsageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UsageKind.V
     USAGE_KIND_COMPLETIONS: _UsageKind.ValueType  # 1
     USAGE_KIND_EMBEDDINGS: _UsageKind.ValueType  # 2
     USAGE_KIND_OTHER: _UsageKind.ValueType  # 3
+    USAGE_KIND_FILE_SEARCHES: _UsageKind.ValueType  # 4
 
 class UsageKind(_UsageKind, metaclass=_UsageKindEnumTypeWrapper):
     """One of OpenAI's usage endpoints. Those that nothing here feeds have buckets without results."""
@@ -38,6 +39,7 @@ USAGE_KIND_UNSPECIFIED: UsageKind.ValueType  # 0
 USAGE_KIND_COMPLETIONS: UsageKind.ValueType  # 1
 USAGE_KIND_EMBEDDINGS: UsageKind.ValueType  # 2
 USAGE_KIND_OTHER: UsageKind.ValueType  # 3
+USAGE_KIND_FILE_SEARCHES: UsageKind.ValueType  # 4
 Global___UsageKind: _TypeAlias = UsageKind  # noqa: Y015
 
 class _BucketWidth:

@@ -8,8 +8,11 @@ from enum import StrEnum
 
 
 class AuditType(StrEnum):
-    """What happened, in OpenAI's words."""
+    """What happened, in OpenAI's words where it has some."""
 
+    ACCESS_REQUESTED = "access_request.created"
+    ACCESS_APPROVED = "access_request.approved"
+    ACCESS_REJECTED = "access_request.rejected"
     KEY_CREATED = "api_key.created"
     KEY_UPDATED = "api_key.updated"
     KEY_DELETED = "api_key.deleted"

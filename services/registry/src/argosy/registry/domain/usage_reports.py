@@ -17,12 +17,14 @@ class Kind(StrEnum):
 
     COMPLETIONS = "completions"
     EMBEDDINGS = "embeddings"
+    FILE_SEARCHES = "file_searches"
     OTHER = "other"
 
 
 OPERATIONS: Final = {
     Kind.COMPLETIONS: ("chat", "completion", "reward"),
     Kind.EMBEDDINGS: ("embedding",),
+    Kind.FILE_SEARCHES: ("file_search",),
     Kind.OTHER: (),
 }
 

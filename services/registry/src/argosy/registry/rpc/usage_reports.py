@@ -20,6 +20,7 @@ from argosy.registry.usecases.usage_reports import UsageReports
 _KINDS: Final = {
     pb.USAGE_KIND_COMPLETIONS: Kind.COMPLETIONS,
     pb.USAGE_KIND_EMBEDDINGS: Kind.EMBEDDINGS,
+    pb.USAGE_KIND_FILE_SEARCHES: Kind.FILE_SEARCHES,
     pb.USAGE_KIND_OTHER: Kind.OTHER,
 }
 _WIDTHS: Final = {

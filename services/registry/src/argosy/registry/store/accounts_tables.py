@@ -76,6 +76,28 @@ invite: Final = sa.Table(
     sa.Column("accepted_at", _TIME),
 )
 
+access_request: Final = sa.Table(
+    "access_request",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _seq(),
+    *(
+        sa.Column(name, sa.Text, nullable=False)
+        for name in ("email", "name", "company", "scenario", "status")
+    ),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("decided_at", _TIME),
+    # Empty until it is decided, but for the key: it works from the approval on.
+    *(
+        sa.Column(name, sa.Text, nullable=False)
+        for name in ("user_id", "project_id", "role", "reason", "key_id")
+    ),
+    sa.Column("key_digest", sa.LargeBinary, nullable=False),
+    sa.Column("key_prefix", sa.Text, nullable=False),
+    sa.Column("key_suffix", sa.Text, nullable=False),
+    sa.Index("ix_access_request_status_seq", "status", "seq"),
+)
+
 model_limit: Final = sa.Table(
     "model_limit",
     metadata,

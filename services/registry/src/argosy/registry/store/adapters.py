@@ -58,6 +58,11 @@ async def alive(
     return await _served(connection, query)
 
 
+async def known(connection: AsyncConnection, ids: Collection[str]) -> list[ServedAdapter]:
+    """Return those of the adapters that there are or ever were."""
+    return await _served(connection, sa.select(adapter).where(adapter.c.id.in_(ids)))
+
+
 async def ids_on(connection: AsyncConnection, bases: Sequence[str]) -> list[str]:
     """Return the ids of the adapters, not deleted, on these base models."""
     rows = await connection.scalars(

@@ -17,7 +17,8 @@ from argosy.registry.domain.models import ModelKind
 from argosy.registry.domain.paging import Page
 from argosy.registry.domain.usage import TRAINING, Usage
 from argosy.registry.domain.usage_windows import Width
-from argosy.registry.store.tables import adapter, api_key, base_model
+from argosy.registry.store import adapters
+from argosy.registry.store.tables import api_key, base_model
 from argosy.registry.store.usage_tables import (
     COST_FIELDS,
     COST_SUM_FIELDS,
@@ -141,8 +142,8 @@ def _line(use: Usage, places: Mapping[str, tuple[str, str]]) -> Line:
 
 async def places(connection: AsyncConnection, models: set[str]) -> dict[str, tuple[str, str]]:
     """Return the base model and the pool of each model that the catalogue knows."""
-    tuned = sa.select(adapter.c.id, adapter.c.base).where(adapter.c.id.in_(models))
-    bases: dict[str, str] = {row.id: row.base for row in await connection.execute(tuned)}
+    tuned = {each.adapter.id: each for each in await adapters.known(connection, models)}
+    bases = {model: each.adapter.base for model, each in tuned.items()}
     wanted = models | set(bases.values())
     query = sa.select(base_model.c.id, base_model.c.pool, base_model.c.kind)
     pools = {
@@ -150,7 +151,9 @@ async def places(connection: AsyncConnection, models: set[str]) -> dict[str, tup
         for row in await connection.execute(query.where(base_model.c.id.in_(wanted)))
     }
     named = {model: bases.get(model, model) for model in models}
-    return {model: (base, pools.get(base, "")) for model, base in named.items()}
+    # What another engine serves than its base's is that engine's work.
+    own = {model: each.pool for model, each in tuned.items() if each.pool}
+    return {model: (base, own.get(model) or pools.get(base, "")) for model, base in named.items()}
 
 
 async def training_seconds(connection: AsyncConnection, model: str) -> float | None:

@@ -83,6 +83,27 @@ cost_day: Final = sa.Table(
 )
 
 
+# One row a life of an engine: its counters when it was first seen, and as they were told last.
+ENGINE_KINDS: Final = ("input_tokens", "cached_input_tokens", "output_tokens")
+engine_count: Final = sa.Table(
+    "engine_count",
+    metadata,
+    sa.Column("engine", sa.Text, primary_key=True),
+    sa.Column("started_ms", sa.BigInteger, primary_key=True),
+    sa.Column("pool", sa.Text, nullable=False),
+    *(sa.Column(f"first_{kind}", sa.BigInteger, nullable=False) for kind in ENGINE_KINDS),
+    *(sa.Column(kind, sa.BigInteger, nullable=False) for kind in ENGINE_KINDS),
+)
+# What the engines of a pool have counted on a day, whoever it was for.
+engine_day: Final = sa.Table(
+    "engine_day",
+    metadata,
+    sa.Column("bucket", _TIME, primary_key=True),
+    sa.Column("pool", sa.Text, primary_key=True),
+    *(sa.Column(kind, sa.BigInteger, nullable=False) for kind in ENGINE_KINDS),
+)
+
+
 def _sums(name: str) -> sa.Table:
     return sa.Table(
         name,

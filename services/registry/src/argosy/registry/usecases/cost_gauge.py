@@ -1,4 +1,4 @@
-"""Keeps a gauge at what the present day has cost so far, by project and model.
+"""Keeps gauges at what the present day has cost so far, and at what engines did for nobody.
 
 The same sums as the cost report's: a dashboard and an invoice cannot differ. A gauge and not a
 counter, since shares of hardware move until the day is over.
@@ -6,7 +6,7 @@ counter, since shares of hardware move until the day is over.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from argosy.kit.clock import Clock
@@ -14,7 +14,7 @@ from argosy.kit.db import Database
 from argosy.registry.domain.usage_reports import Field, Filter
 from argosy.registry.domain.usage_windows import Span
 from argosy.registry.metrics import Metrics
-from argosy.registry.store import usage_costs
+from argosy.registry.store import engine_counts, usage_costs
 
 # Pairs of project and model that have series of their own; beyond this only projects do.
 _MOST: Final = 10_000
@@ -38,12 +38,24 @@ class CostGauge:
         gauge.clear()
         for (project_id, model), micros in found.items():
             gauge.labels(project_id, model, self._currency).set(micros)
+        await self._nobodys()
         return 0
+
+    async def _nobodys(self) -> None:
+        start = _midnight(self._clock.now())
+        async with self._database.begin() as connection:
+            found = await engine_counts.unattributed(connection, start, start + timedelta(days=1))
+        gauge = self._metrics.unattributed
+        gauge.clear()
+        for (_, pool), tokens in found.items():
+            gauge.labels(pool, "input").set(tokens.read)
+            gauge.labels(pool, "cached_input").set(tokens.cached)
+            gauge.labels(pool, "output").set(tokens.written)
 
     async def _day(self, *, by_model: bool) -> dict[tuple[str, str], int] | None:
         """Return millionths by project and model; None if there are too many of them."""
         now = self._clock.now()
-        start = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        start = _midnight(now)
         end = start + timedelta(days=1)
         span = Span(int(start.timestamp()), int(end.timestamp()))
         async with self._database.begin() as connection:
@@ -57,3 +69,7 @@ class CostGauge:
             key = charge.group.get(Field.PROJECT, ""), charge.name
             costs[key] = costs.get(key, 0) + charge.micros
         return costs
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)

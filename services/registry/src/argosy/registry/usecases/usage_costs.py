@@ -20,7 +20,9 @@ from argosy.registry.store import usage_costs
 from argosy.registry.store.usage_costs import Charge
 from argosy.registry.usecases.usage_reports import MOST_RESULTS, PAGE_RESULTS, laid_out
 
-_UNITS: Final = {"hardware_hours": "duration_hours", "idle_hours": "duration_hours"}
+_UNITS: Final = dict.fromkeys(
+    ("hardware_hours", "idle_hours", "unattributed_hours"), "duration_hours"
+)
 
 
 class UsageCosts:

@@ -6,9 +6,10 @@ cancel that took it before is final. Knows nothing of processes; it only tells t
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from argosy.kit.errors import InvalidRequest, NotFound
+from argosy.kit.errors import InvalidRequest, NotFound, QuotaExceeded
 from argosy.trainer.domain import texts
 from argosy.trainer.domain.job import Job
 from argosy.trainer.domain.states import Refused, Verb, target_of
@@ -16,6 +17,9 @@ from argosy.trainer.domain.texts import Note
 from argosy.trainer.store import jobs
 from argosy.trainer.store.transactions import Transactions
 from argosy.trainer.usecases.journal import Journal
+
+# A project's id to why it may spend no more, empty if it may; raises ApiError.
+Exhausted = Callable[[str], Awaitable[str]]
 
 
 class Runs(Protocol):
@@ -42,13 +46,21 @@ def no_such_job(job_id: str) -> NotFound:
 class ControlJob:
     """The use case behind `cancel`, `pause` and `resume`."""
 
-    def __init__(self, transactions: Transactions, journal: Journal, runs: Runs) -> None:
+    def __init__(
+        self, transactions: Transactions, journal: Journal, runs: Runs, exhausted: Exhausted
+    ) -> None:
         self._transactions = transactions
         self._journal = journal
         self._runs = runs
+        self._exhausted = exhausted
 
     async def __call__(self, verb: Verb, project_id: str, job_id: str) -> Job:
-        """Return the job as it is afterwards. Raises `NotFound` and `InvalidRequest`."""
+        """Return the job as it is afterwards.
+
+        Raises `NotFound` and `InvalidRequest`, and `QuotaExceeded` for a resume without money.
+        """
+        if verb is Verb.RESUME and (why := await self._exhausted(project_id)):
+            raise QuotaExceeded(why, code="insufficient_quota")
         async with self._transactions.begin() as connection:
             # A checkpoint's last word to the registry is spoken under this lock: after it, a
             # cancelled job publishes nothing.

@@ -14,7 +14,7 @@ from typing import Final
 
 from argosy.api import ids
 from argosy.kit import tracing
-from argosy.kit.errors import Conflict, InvalidRequest
+from argosy.kit.errors import Conflict, InvalidRequest, QuotaExceeded
 from argosy.kit.failpoints import failpoint
 from argosy.trainer.domain import rules
 from argosy.trainer.domain.asked import IDLE, Asked
@@ -22,6 +22,7 @@ from argosy.trainer.domain.job import Job
 from argosy.trainer.domain.parameters.parameter import BadParameter
 from argosy.trainer.store import jobs
 from argosy.trainer.store.transactions import Connection, Transactions
+from argosy.trainer.usecases.control import Exhausted
 from argosy.trainer.usecases.journal import Journal
 from argosy.trainer.usecases.planning import Planner, Wish
 
@@ -65,6 +66,7 @@ class CreateJob:
         journal: Journal,
         planner: Planner,
         announce: Callable[[], None],
+        exhausted: Exhausted,
         *,
         idle_time: bool,
     ) -> None:
@@ -72,13 +74,14 @@ class CreateJob:
         self._journal = journal
         self._planner = planner
         self._announce = announce
+        self._exhausted = exhausted
         self._idle_time = idle_time
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self, request: JobRequest) -> Job:
         """Return the new job, or the one that this very request made before.
 
-        Raises `InvalidRequest`, `Conflict`, `Unavailable`.
+        Raises `InvalidRequest`, `Conflict`, `QuotaExceeded`, `Unavailable`.
         """
         check(request)
         if request.asked.schedule == IDLE and not self._idle_time:
@@ -92,6 +95,8 @@ class CreateJob:
             async with self._transactions.begin() as connection:
                 job = await self._earlier(connection, request)
                 if job is None:
+                    if why := await self._exhausted(request.project_id):
+                        raise QuotaExceeded(why, code="insufficient_quota")
                     job = await self._create(connection, request)
             failpoint("trainer.create.committed")
         self._journal.committed()

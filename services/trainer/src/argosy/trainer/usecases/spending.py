@@ -1,16 +1,15 @@
 """Pauses the jobs of projects whose money of the month is used up.
 
-The rule: such a project's new jobs are refused at the gateway; those that wait or run are paused,
-and keep their last checkpoint; one that has finished training is published. Nobody resumes them but
-the user, in the next month or under a higher limit: until then a resume is refused too. Where the
-registry does not answer, jobs go on.
+The rule: such a project's new jobs are refused (`create`); those that wait or run are paused, and
+keep their last checkpoint; one that has finished training is published. Nobody resumes them but the
+user, in the next month or under a higher limit: until then a resume is refused too (`control`).
+Where the registry does not answer, jobs go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from argosy.kit.errors import ApiError, InvalidRequest, NotFound
@@ -19,15 +18,12 @@ from argosy.trainer.domain.states import State, Verb
 from argosy.trainer.domain.texts import Note
 from argosy.trainer.store import history, jobs
 from argosy.trainer.store.transactions import Transactions
-from argosy.trainer.usecases.control import ControlJob
+from argosy.trainer.usecases.control import ControlJob, Exhausted
 
 _log = logging.getLogger(__name__)
 
 # States in which a job uses what costs, or is about to.
 _SPENDING: Final = (State.QUEUED, State.RUNNING)
-
-# A project's id to why it may spend no more, empty if it may; raises ApiError.
-Exhausted = Callable[[str], Awaitable[str]]
 
 
 class Spending:
