@@ -26,6 +26,7 @@ SECTIONS: Final = {
     "Compression": _numbered("G", 1, 3),
     "Publishing and hosting": _numbered("H", 1, 5),
     "Cost and speed": ["L02", "L03", "L04", "L11", "L15"],
+    "Sign-up": ["I10", "I13"],
     "Lists and ranges": _numbered("P", 18, 26),
     "Complaints": ["R10"],
     "Contradictions": _numbered("S", 1, 15),
