@@ -4,13 +4,16 @@ PYTHON ?= python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo check test bench soak simulate nightly lock protos publish-protos dashboards
+.PHONY: help setup setup-compress up down demo check test bench soak simulate nightly lock protos publish-protos dashboards
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Build the environments (.venv and .venv-ml); start nothing
 	@$(PYTHON) scripts/setup.py
+
+setup-compress: ## Add the environment that compresses models (.venv-compress)
+	@$(PYTHON) scripts/setup.py --with-compression
 
 up: setup ## Build what is missing and start the fleet; Ctrl-C stops it
 	@.venv/bin/argosy up $(ARGS)

@@ -22,3 +22,4 @@ echo "benchmarks/rivals.txt"
 # The CPU build of torch is found where scripts/setup.py finds it.
 eval "$(python3 scripts/setup.py --print-torch-source)"
 compile ml-cpu --excludes requirements/ml-excludes.txt --no-emit-package torch "$@"
+compile compress --no-emit-package torch "$@"

@@ -3,6 +3,7 @@
 
     .venv      gateway, registry, embedder, the trainer's supervisor, the command line
     .venv-ml   the engine and the trainer's child, with the packaged model in Hugging Face's form
+    .venv-compress   the child that compresses models, only if asked for (`make setup-compress`)
 
 Needs Python 3.11 or newer with venv and pip, nothing else: uv comes first, then uv installs the
 rest. Each environment ends with a stamp that holds a digest of everything it was made from; with
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
 LIGHT = ROOT / ".venv"
 ML = ROOT / ".venv-ml"
+COMPRESS = ROOT / ".venv-compress"
 DISTRIBUTIONS = (
     "proto",
     "services/kit",
@@ -213,6 +215,25 @@ def machine_learning() -> None:
     environment.finish()
 
 
+def compression() -> None:
+    """Builds .venv-compress: its library pins other versions than the engine's. It computes on the
+    CPU, whatever trains."""
+    pins = REQUIREMENTS / "compress.txt"
+    trainer = ROOT / "services/trainer"
+    inputs = [pins, trainer / "pyproject.toml", Path(__file__).resolve()]
+    environment = Environment(COMPRESS, inputs, TORCH)
+    if environment.is_current():
+        return
+    environment.begin()
+    with step(f"creating {COMPRESS.name} and installing what compresses (1.2 GB on disk)"):
+        run(sys.executable, "-m", "venv", "--without-pip", COMPRESS)
+        arguments, variables = torch_source()
+        uv(environment, "--no-deps", *arguments, TORCH, **variables)
+        uv(environment, "--no-deps", "--require-hashes", "-r", pins)
+        uv(environment, "--no-deps", "--no-build-isolation", "-e", trainer)
+    environment.finish()
+
+
 def torch_source() -> tuple[tuple[str, ...], dict[str, str]]:
     """Returns uv's arguments and variables that find the CPU build of torch.
 
@@ -296,6 +317,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--with-tests", action="store_true", help="add the tools of `make test`")
     parser.add_argument("--light-only", action="store_true", help="leave .venv-ml out")
+    parser.add_argument(
+        "--with-compression", action="store_true", help="add what compresses models"
+    )
     parser.add_argument("--print-torch-source", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -309,6 +333,8 @@ def main() -> int:
             ensure_prometheus()
         if not arguments.light_only:
             machine_learning()
+            if arguments.with_compression or arguments.with_tests:
+                compression()
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1

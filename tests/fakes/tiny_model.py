@@ -1,7 +1,7 @@
 """Writes a miniature chat model: real file formats, random weights, seconds instead of minutes.
 
-Run by the Python of the ML environment: `python tests/fakes/tiny_model.py OUT_DIR [SEED]`. A llama
-of 2 layers and hidden size 64 over a byte-level vocabulary (one token a byte, and the chat
+Run by the Python of the ML environment: `python tests/fakes/tiny_model.py OUT_DIR [SEED [WIDTH]]`. A
+llama of 2 layers and hidden size 64, unless told another, over a byte-level vocabulary (one token a byte, and the chat
 markers), with a ChatML template. It answers nothing sensible, but it trains: its loss falls.
 """
 
@@ -37,12 +37,12 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def model(words: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+def model(words: PreTrainedTokenizerFast, seed: int, width: int) -> LlamaForCausalLM:
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(words),
-        hidden_size=64,
-        intermediate_size=128,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -55,11 +55,11 @@ def model(words: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
-def main(out_dir: Path, seed: int) -> None:
+def main(out_dir: Path, seed: int = 1, width: int = 64) -> None:
     words = tokenizer()
-    model(words, seed).save_pretrained(out_dir)
+    model(words, seed, width).save_pretrained(out_dir)
     words.save_pretrained(out_dir)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -78,7 +78,7 @@ def spec_of(trainer: Trainer, job: pb.Job) -> dict[str, Any]:
 
 
 # A teacher answers before a distillation; that has a test of its own.
-ALONE = [name for name in METHODS if name != records.DISTILLATION]
+ALONE = [name for name in METHODS if name not in (records.DISTILLATION, records.COMPRESSION)]
 
 
 @pytest.mark.parametrize("method", ALONE)

@@ -35,8 +35,11 @@ ORPO: Final = "orpo"
 REWARD: Final = "reward"
 RLHF: Final = "rlhf"
 DISTILLATION: Final = "distillation"
+COMPRESSION: Final = "compression"
 
-METHODS: Final = (SFT, POST_PRETRAIN, DPO, KTO, ORPO, REWARD, RLHF, DISTILLATION)
+# Those that change what a model says, and all that a job can do to one.
+LEARNING: Final = (SFT, POST_PRETRAIN, DPO, KTO, ORPO, REWARD, RLHF, DISTILLATION)
+METHODS: Final = (*LEARNING, COMPRESSION)
 
 LORA: Final = "lora"
 FULL: Final = "full"
@@ -44,8 +47,8 @@ PROMPT_TUNING: Final = "prompt_tuning"
 
 SCALES: Final = (LORA, FULL, PROMPT_TUNING)
 
-# What each method can learn from. A ranking is also its pairs, a pair is also two single answers,
-# and of a dialogue the last answer can be left out.
+# What each method can learn from, or, of a compression, be measured on. A ranking is also its
+# pairs, a pair is also two single answers, and of a dialogue the last answer can be left out.
 LEARNS_FROM: Final[Mapping[str, tuple[str, ...]]] = {
     SFT: (DIALOGUE,),
     POST_PRETRAIN: (TEXT,),
@@ -55,4 +58,5 @@ LEARNS_FROM: Final[Mapping[str, tuple[str, ...]]] = {
     REWARD: (PREFERENCE, RANKED),
     RLHF: (PROMPTS, DIALOGUE),
     DISTILLATION: (PROMPTS, DIALOGUE),
+    COMPRESSION: (DIALOGUE, TEXT),
 }

@@ -83,6 +83,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         settings.max_lora_rank,
         settings.device(),
         version("argosy-trainer"),
+        compresses=settings.compress_python is not None,
     )
     load = ServingLoad(settings.load(), runtime.clock)
     task_keys = TaskKeys(channel)
@@ -162,6 +163,7 @@ def _policy(settings: TrainerSettings, owner: str) -> SupervisorPolicy:
         poll=settings.poll_seconds,
         run=RunPolicy(
             command=settings.command(),
+            compress_command=settings.compress_command(),
             surroundings=os.environ,
             processes=settings.run_processes,
             stall=settings.stall_seconds,

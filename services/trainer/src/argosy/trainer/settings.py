@@ -23,6 +23,10 @@ class TrainerSettings(DatabaseSettings):
         default=None,
         description="JSON list that replaces `[worker_python, -m, argosy.trainer.worker]`.",
     )
+    compress_python: Path | None = Field(
+        default=None,
+        description="Python of the environment that compresses; without it such jobs are refused.",
+    )
     slots: int = Field(default=1, ge=1, le=64, description="Jobs that run at the same time.")
     run_processes: int = Field(
         default=1,
@@ -101,3 +105,9 @@ class TrainerSettings(DatabaseSettings):
     def command(self) -> list[str]:
         """Return the child's command, without the run folder that comes last."""
         return self.worker_command or [str(self.worker_python), "-m", "argosy.trainer.worker"]
+
+    def compress_command(self) -> list[str]:
+        """Return the command of the child that compresses; empty where there is none."""
+        if self.compress_python is None:
+            return []
+        return [str(self.compress_python), "-m", "argosy.trainer.worker.compression"]

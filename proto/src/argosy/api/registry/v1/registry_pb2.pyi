@@ -151,6 +151,8 @@ class _ArtifactEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Artifact.Val
     """
     ARTIFACT_REWARD: _Artifact.ValueType  # 4
     """Scores a conversation instead of continuing it: like LORA or like FULL, with a score head."""
+    ARTIFACT_COMPRESSED: _Artifact.ValueType  # 5
+    """Like FULL, with integers for the weights of linear layers and quantization_config to say how."""
 
 class Artifact(_Artifact, metaclass=_ArtifactEnumTypeWrapper):
     """What a tuned model's files are, and so what an engine must do with them."""
@@ -167,6 +169,8 @@ template are not sent: the registry takes them from the base.
 """
 ARTIFACT_REWARD: Artifact.ValueType  # 4
 """Scores a conversation instead of continuing it: like LORA or like FULL, with a score head."""
+ARTIFACT_COMPRESSED: Artifact.ValueType  # 5
+"""Like FULL, with integers for the weights of linear layers and quantization_config to say how."""
 Global___Artifact: _TypeAlias = Artifact  # noqa: Y015
 
 class _EntryKind:

@@ -15,6 +15,7 @@ class Artifact(StrEnum):
     PROMPT_TUNING = "prompt_tuning"
     FULL = "full"
     REWARD = "reward"
+    COMPRESSED = "compressed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class Adapter:
     @property
     def whole(self) -> bool:
         """Whether the folder holds all weights, so that nothing of the base is needed to run it."""
-        return self.artifact is Artifact.FULL or (
+        return self.artifact in (Artifact.FULL, Artifact.COMPRESSED) or (
             self.artifact is Artifact.REWARD and self.rank == 0
         )
 

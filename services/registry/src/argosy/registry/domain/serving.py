@@ -72,7 +72,8 @@ def abilities(model: CatalogModel, engines: Mapping[str, str]) -> Abilities:
             f"{model.architecture or 'model'}: add a pool with the engine transformers.",
         )
     scored = bool(_loads_anything(engines)) and (found or _ANYTHING).score_head
-    methods = tuple(m for m in records.METHODS if m != records.REWARD or scored)
+    able = {records.REWARD: scored, records.COMPRESSION: records.FULL in scales}
+    methods = tuple(m for m in records.METHODS if able.get(m, True))
     return Abilities(unservable, scales, methods)
 
 

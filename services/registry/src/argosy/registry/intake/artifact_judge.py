@@ -39,8 +39,11 @@ class ArtifactJudge:
 
     def _fitting(self, file_name: str) -> Judge:
         scores = self._artifact is Artifact.REWARD
-        if self._artifact is not Artifact.FULL and (
-            not scores or file_name.startswith(_ADAPTER_PREFIX)
+        compressed = self._artifact is Artifact.COMPRESSED
+        if (
+            self._artifact is not Artifact.FULL
+            and not compressed
+            and (not scores or file_name.startswith(_ADAPTER_PREFIX))
         ):
             return AdapterJudge(self._limits, self._artifact, self._base)
         if self._base is None or not self._base.tensors:
@@ -49,4 +52,4 @@ class ArtifactJudge:
                 "be held against them: set weights_path to a folder that the registry sees.",
                 "model.base",
             )
-        return FullJudge(self._base, scores=scores)
+        return FullJudge(self._base, scores=scores, compressed=compressed)

@@ -11,6 +11,7 @@ import json
 from typing import Any, Final
 
 from argosy.registry.domain.artifacts import BaseShape
+from argosy.registry.intake.compressed import CONFIG_KEY, Scheme, read_scheme
 from argosy.registry.intake.problems import Problem
 from argosy.registry.intake.shapes import obj, required
 from argosy.registry.intake.strict_json import parse
@@ -29,12 +30,22 @@ _SIZES: Final = (
     "head_dim", "vocab_size", "max_position_embeddings", "hidden_act", "tie_word_embeddings",
     "rms_norm_eps", "layer_norm_epsilon", "sliding_window",
 )  # fmt: skip
-_DTYPES: Final = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
+_NAMES: Final = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
+DTYPES: Final = frozenset(_NAMES.values())
 
 
-def judge_full_config(raw: bytes, base: BaseShape, *, scores: bool) -> dict[str, Any]:
-    """Return the configuration to store, but for its numbers' format; raises Problem."""
+def judge_full_config(
+    raw: bytes, base: BaseShape, *, scores: bool, compressed: bool
+) -> tuple[dict[str, Any], Scheme | None]:
+    """Return the configuration to store, but for its numbers' format, and how it is compressed.
+
+    Raises Problem.
+    """
     config = obj(parse(raw), "")
+    scheme = None
+    if compressed:
+        scheme = read_scheme(config)
+        config.pop(CONFIG_KEY)
     _refuse_code(config, "")
     wanted = score_class(base.architecture) if scores else base.architecture
     if required(config, "architectures", "the configuration") != [wanted]:
@@ -47,12 +58,14 @@ def judge_full_config(raw: bytes, base: BaseShape, *, scores: bool) -> dict[str,
         if stored.get("pad_token_id") is None:
             # Where a conversation ends is found by the padding behind it.
             stored["pad_token_id"] = _some_end(stored.get("eos_token_id"))
-    return stored
+    if scheme is not None:
+        stored[CONFIG_KEY] = scheme.stored()
+    return stored, scheme
 
 
 def written(config: dict[str, Any], dtype: str) -> bytes:
     """Return the file to store; `dtype` as safetensors writes it."""
-    name = next(name for name, short in _DTYPES.items() if short == dtype)
+    name = next(name for name, short in _NAMES.items() if short == dtype)
     kept = {k: v for k, v in config.items() if k not in ("torch_dtype", "_name_or_path")}
     return json.dumps(kept | {"dtype": name}, indent=2, sort_keys=True).encode()
 

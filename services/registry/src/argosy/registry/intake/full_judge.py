@@ -16,7 +16,9 @@ from typing import Final
 from argosy.registry.domain.artifacts import BaseShape
 from argosy.registry.intake.adapter_judge import hidden_size
 from argosy.registry.intake.artifacts import Files, Judged, fault, refused
+from argosy.registry.intake.compressed import originals
 from argosy.registry.intake.full_config import (
+    DTYPES,
     MAX_CONFIG_BYTES,
     judge_full_config,
     written,
@@ -40,11 +42,15 @@ _OUTPUT: Final = frozenset({"lm_head.weight", "head.weight", "embed_out.weight"}
 
 
 class FullJudge:
-    """Implements `Judge`. `scores`: a reward model, which has a score head for an output layer."""
+    """Implements `Judge`. `scores`: a reward model, which has a score head for an output layer.
 
-    def __init__(self, base: BaseShape, *, scores: bool = False) -> None:
+    `compressed`: weights may be integers.
+    """
+
+    def __init__(self, base: BaseShape, *, scores: bool = False, compressed: bool = False) -> None:
         self._base = base
         self._scores = scores
+        self._compressed = compressed
         self._files = Files()
         self._texts: dict[str, bytearray] = {}
         self._weights: dict[str, SafetensorsJudge] = {}
@@ -66,7 +72,7 @@ class FullJudge:
         if text:
             self._texts[file_name] = bytearray()
         else:
-            self._weights[file_name] = SafetensorsJudge()
+            self._weights[file_name] = SafetensorsJudge(integers=self._compressed)
         return not text
 
     def feed(self, chunk: bytes) -> None:
@@ -102,13 +108,21 @@ class FullJudge:
                 where[tensor.name] = name
             tensors += found
         try:
-            self._fits(tensors)
-        except Problem as problem:
-            raise fault(SINGLE, problem) from None
-        try:
-            config = judge_full_config(bytes(self._texts[CONFIG]), self._base, scores=self._scores)
+            config, scheme = judge_full_config(
+                bytes(self._texts[CONFIG]),
+                self._base,
+                scores=self._scores,
+                compressed=self._compressed,
+            )
         except Problem as problem:
             raise fault(CONFIG, problem) from None
+        try:
+            plain = tensors
+            if scheme is not None:
+                plain = originals(tensors, self._base.tensors, scheme)
+            self._fits(plain)
+        except Problem as problem:
+            raise fault(SINGLE, problem) from None
         files = {CONFIG: written(config, _common(tensors))}
         if INDEX in self._texts:
             files[INDEX] = self._index(where, sum(t.end - t.begin for t in tensors))
@@ -156,8 +170,10 @@ class FullJudge:
 
 
 def _common(tensors: list[Tensor]) -> str:
-    """Return the format of most numbers: some layers may be kept finer than the others."""
+    """Return the format of most numbers that are not whole: some layers may be kept finer."""
     sizes: dict[str, int] = {}
     for tensor in tensors:
+        if tensor.dtype not in DTYPES:
+            continue
         sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + math.prod(tensor.shape)
     return max(sizes, key=lambda dtype: sizes[dtype])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +37,8 @@ _FORMATS: Final = {
     "BF16": _FloatFormat(2, 0x7F, 0x80),
     "F32": _FloatFormat(4, 0x7F, 0x80),
 }
+# Bytes of a number; any pattern of bits is one.
+_INTEGERS: Final = {"I8": 1, "I32": 4, "I64": 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,13 @@ class Tensor:
 
 
 class SafetensorsJudge:
-    """Judges one file. Feed it every byte, then `finish` for its tensors."""
+    """Judges one file. Feed it every byte, then `finish` for its tensors.
 
-    def __init__(self) -> None:
+    `integers`: whole numbers are taken too.
+    """
+
+    def __init__(self, *, integers: bool = False) -> None:
+        self._integers = integers
         self._head = bytearray()
         self._header_bytes: int | None = None
         self._tensors: list[Tensor] | None = None
@@ -85,7 +92,7 @@ class SafetensorsJudge:
         if self._header_bytes is None or len(self._head) < 8 + self._header_bytes:
             return b""
         end = 8 + self._header_bytes
-        self._tensors = _read_header(bytes(self._head[8:end]))
+        self._tensors = _read_header(bytes(self._head[8:end]), self._integers)
         rest = bytes(self._head[end:])
         self._head.clear()
         return rest
@@ -97,12 +104,13 @@ class SafetensorsJudge:
             tensor = tensors[self._current]
             mine, data = data[: tensor.end - self._position], data[tensor.end - self._position :]
             self._position += len(mine)
-            # A value may straddle two chunks.
-            mine = self._carry + mine
-            whole = len(mine) - len(mine) % _FORMATS[tensor.dtype].width
-            self._carry = mine[whole:]
-            if not _finite(mine[:whole], _FORMATS[tensor.dtype]):
-                raise Problem(f"tensor {self._current + 1}", "holds NaN or an infinite value")
+            if (form := _FORMATS.get(tensor.dtype)) is not None:
+                # A value may straddle two chunks.
+                mine = self._carry + mine
+                whole = len(mine) - len(mine) % form.width
+                self._carry = mine[whole:]
+                if not _finite(mine[:whole], form):
+                    raise Problem(f"tensor {self._current + 1}", "holds NaN or an infinite value")
             if self._position == tensor.end:
                 self._current += 1
 
@@ -127,7 +135,7 @@ def _has_all(mask: int) -> bytes:
     return bytes(int(byte & mask == mask) for byte in range(256))
 
 
-def _read_header(raw: bytes) -> list[Tensor]:
+def _read_header(raw: bytes, integers: bool) -> list[Tensor]:
     try:
         header = obj(parse(raw), "")
     except Problem as problem:
@@ -139,7 +147,10 @@ def _read_header(raw: bytes) -> list[Tensor]:
         raise Problem("header.__metadata__", "must map strings to strings")
     if not header:
         raise Problem("header", "names no tensor")
-    tensors = [_read_tensor(name, entry) for name, entry in header.items()]
+    widths = {name: form.width for name, form in _FORMATS.items()}
+    if integers:
+        widths |= _INTEGERS
+    tensors = [_read_tensor(name, entry, widths) for name, entry in header.items()]
     tensors.sort(key=lambda t: t.begin)
     position = 0
     for tensor in tensors:
@@ -149,15 +160,15 @@ def _read_header(raw: bytes) -> list[Tensor]:
     return tensors
 
 
-def _read_tensor(name: str, value: Any) -> Tensor:
+def _read_tensor(name: str, value: Any, widths: Mapping[str, int]) -> Tensor:
     if not _NAME.fullmatch(name):
         raise Problem("header", "a tensor's name is not letters, digits, dots and underscores")
     where = f"header[{name}]"
     entry = obj(value, where)
     only_keys(entry, {"dtype", "shape", "data_offsets"}, where)
     dtype = required(entry, "dtype", where)
-    if not isinstance(dtype, str) or dtype not in _FORMATS:
-        raise Problem(f"{where}.dtype", f"must be one of {', '.join(sorted(_FORMATS))}")
+    if not isinstance(dtype, str) or dtype not in widths:
+        raise Problem(f"{where}.dtype", f"must be one of {', '.join(sorted(widths))}")
     shape = required(entry, "shape", where)
     if (
         not isinstance(shape, list)
@@ -170,7 +181,7 @@ def _read_tensor(name: str, value: Any) -> Tensor:
         not isinstance(offsets, list)
         or len(offsets) != 2
         or not all(_is_int(o) and o >= 0 for o in offsets)
-        or offsets[1] - offsets[0] != math.prod(shape) * _FORMATS[dtype].width
+        or offsets[1] - offsets[0] != math.prod(shape) * widths[dtype]
     ):
         raise Problem(f"{where}.data_offsets", "must be [begin, end] of as many bytes as the shape")
     return Tensor(name, dtype, tuple(shape), offsets[0], offsets[1])

@@ -36,6 +36,7 @@ _ARTIFACTS: Final = {
     Artifact.PROMPT_TUNING: pb.ARTIFACT_PROMPT_TUNING,
     Artifact.FULL: pb.ARTIFACT_FULL,
     Artifact.REWARD: pb.ARTIFACT_REWARD,
+    Artifact.COMPRESSED: pb.ARTIFACT_COMPRESSED,
 }
 ARTIFACT_FROM_PROTO: Final[Mapping[int, Artifact]] = {
     pb.ARTIFACT_UNSPECIFIED: Artifact.LORA,

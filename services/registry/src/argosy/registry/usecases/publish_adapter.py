@@ -151,7 +151,7 @@ class PublishAdapter:
                 "model.base is not a base model of the catalogue.", param="model.base"
             )
         runs_on = _runs_on(publish, parent) if publish.parent else ""
-        if runs_on and publish.artifact is not Artifact.FULL:
+        if runs_on and publish.artifact not in (Artifact.FULL, Artifact.COMPRESSED):
             await self._check_there(runs_on)
         return _Origin(organization, bases[0].weights_path, runs_on)
 

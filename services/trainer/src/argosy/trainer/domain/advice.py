@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from argosy.api.records import (
+    COMPRESSION,
     DISTILLATION,
     FULL,
     LORA,
@@ -44,6 +45,8 @@ class Advice:
 
 def advise(plan: Plan, facts: Facts, limits: Limits, skipped: tuple[str, ...] = ()) -> list[Advice]:
     """Return all hints, the weightiest first."""
+    if plan.method == COMPRESSION:
+        return [*_over_length(plan, facts, limits), *_ranges(plan), *_skipped(skipped)]
     return [
         *_over_length(plan, facts, limits),
         *_scale(plan, facts),

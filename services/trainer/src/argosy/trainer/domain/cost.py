@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from argosy.trainer.domain import memory
+from argosy.api.records import COMPRESSION
+from argosy.trainer.domain import compression, memory
 from argosy.trainer.domain.lengths import Lengths
 from argosy.trainer.domain.plan import Limits, Plan
 
@@ -39,6 +40,12 @@ class Cost:
 
 def needs(plan: Plan, lengths: Lengths | None, limits: Limits) -> Cost:
     """Return what a plan takes but for time and money."""
+    if plan.method == COMPRESSION:
+        shape = limits.architecture
+        return Cost(
+            tokens=_calibration_tokens(plan, lengths),
+            memory_bytes=None if shape is None else compression.memory_bytes(shape),
+        )
     batch = micro = plan.whole("batch_size")
     room = None
     if limits.architecture is not None and limits.device is not None:
@@ -67,3 +74,15 @@ def training_tokens(plan: Plan, lengths: Lengths | None) -> int | None:
     mean = lengths.tokens_up_to(length) / kept
     seen = min(plan.max_steps * plan.whole("batch_size"), plan.whole("n_epochs") * kept)
     return round(mean * seen)
+
+
+def _calibration_tokens(plan: Plan, lengths: Lengths | None) -> int | None:
+    """Return the tokens that a compression looks at, which change its result."""
+    if not compression.looks_at_records(plan.values):
+        return 0
+    if lengths is None or not lengths.records:
+        return None
+    length = plan.whole("max_seq_length")
+    kept = lengths.records - lengths.longer_than(length)
+    seen = min(plan.whole("calibration_records"), plan.records, kept)
+    return round(lengths.tokens_up_to(length) / kept * seen) if kept else 0

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from argosy.api.records import POST_PRETRAIN, PROMPT_TUNING, RLHF
-from argosy.trainer.domain import memory
+from argosy.api.records import COMPRESSION, POST_PRETRAIN, PROMPT_TUNING, RLHF
+from argosy.trainer.domain import compression, memory
 from argosy.trainer.domain.asked import Source
 from argosy.trainer.domain.lengths import Lengths
 from argosy.trainer.domain.memory import Architecture, Device
 from argosy.trainer.domain.parameters import table
+from argosy.trainer.domain.parameters.compression import GPTQ, NEAREST, W4A16
 from argosy.trainer.domain.parameters.parameter import BadParameter, Value
 from argosy.trainer.domain.parameters.table import Bounds
 
@@ -123,7 +124,8 @@ class Plan:
 
     @property
     def max_steps(self) -> int:
-        return self.whole("max_steps")
+        # A compression is one step.
+        return self.whole("max_steps", 1)
 
     @property
     def lora_rank(self) -> int:
@@ -144,6 +146,9 @@ def make_plan(
         if value is not None:
             values[parameter.name] = value
     plan = Plan(method, scale, values, facts.sources, facts.records)
+    if method == COMPRESSION:
+        compression.check_values(plan.values, limits.architecture, limits.device)
+        return plan
     _check_checkpoints(plan, given)
     _check_validation(plan, facts)
     memory.check(plan.values, scale, limits.architecture, limits.device)
@@ -230,6 +235,10 @@ def _completion(plan: Plan, facts: Facts, limits: Limits) -> int:
     return min(_default(plan, "max_completion_tokens"), limits.context_length // 2)
 
 
+def _rounding(plan: Plan, facts: Facts, limits: Limits) -> str:
+    return GPTQ if plan.values["scheme"] == W4A16 else NEAREST
+
+
 def _default(plan: Plan, name: str) -> int:
     default = table.parameter(name).default_of(plan.method, plan.scale)
     if not isinstance(default, int):
@@ -249,6 +258,7 @@ _RULES: Final[Mapping[str, Callable[[Plan, Facts, Limits], Value]]] = {
     "max_completion_tokens": _completion,
     "checkpoint_every_steps": _checkpoint_interval,
     "validate_every_steps": _validation_interval,
+    "rounding": _rounding,
 }
 
 

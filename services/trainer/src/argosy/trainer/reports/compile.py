@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any, Final
 
+from argosy.api.records import COMPRESSION
 from argosy.trainer.domain.diagnosis.diagnose import diagnose
 from argosy.trainer.domain.diagnosis.findings import RunSeries
 from argosy.trainer.domain.diagnosis.series import Series
 from argosy.trainer.domain.job import Checkpoint, Job, MetricsRow, Observation
+from argosy.trainer.reports import compression
 from argosy.trainer.reports.report import Dropped, KeptCheckpoint, Report
 
 # The kinds of observations that a report tells, as the recorder writes them.
@@ -68,7 +70,7 @@ def compile_report(
         ),
         diagnosis=diagnose(run),
         error=job.error.message if job.error else "",
-        notes=_notes(job),
+        notes=_notes(job, rows),
     )
 
 
@@ -132,7 +134,9 @@ def _dropped(data: Any) -> Dropped:
     return Dropped(data["count"], tuple(data["lines"]), data["reason"])
 
 
-def _notes(job: Job) -> tuple[str, ...]:
+def _notes(job: Job, rows: Sequence[MetricsRow]) -> tuple[str, ...]:
+    if job.asked.method == COMPRESSION:
+        return tuple(compression.sentences((rows[-1].values if rows else None) or {}))
     if job.early_stop is None:
         return ()
     return (

@@ -9,7 +9,7 @@ import asyncio
 from typing import Final, NoReturn
 
 from argosy.api import ids
-from argosy.api.records import FULL, LORA, PROMPT_TUNING, REWARD
+from argosy.api.records import COMPRESSION, FULL, LORA, PROMPT_TUNING, REWARD
 from argosy.api.registry.v1 import registry_pb2
 from argosy.kit.errors import ApiError, RateLimited, Unavailable
 from argosy.kit.failpoints import failpoint
@@ -55,6 +55,8 @@ def adapter_model(
 def _artifact(plan: Plan) -> registry_pb2.Artifact.ValueType:
     if plan.method == REWARD:
         return registry_pb2.ARTIFACT_REWARD
+    if plan.method == COMPRESSION:
+        return registry_pb2.ARTIFACT_COMPRESSED
     return _ARTIFACTS[plan.scale]
 
 
@@ -84,6 +86,9 @@ class Publisher:
 
     def offer(self, step: int) -> None:
         """There is a whole checkpoint of `step` on disk."""
+        # A compression has one, which is its result: there is nothing to choose from.
+        if self._job.asked.method == COMPRESSION:
+            return
         if step not in self._published | self._offered:
             self._offered.add(step)
             self._queue.put_nowait(step)

@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from argosy.api.records import COMPRESSION
 from argosy.kit.retry import backoff
 from argosy.trainer.domain import worker_lines
 from argosy.trainer.domain.asked import IDLE
@@ -41,6 +42,8 @@ class RunPolicy:
     """How children are run. Times in seconds."""
 
     command: Sequence[str]
+    # Of the child that compresses; empty where there is no environment for it.
+    compress_command: Sequence[str]
     surroundings: Mapping[str, str]
     processes: int
     stall: float
@@ -183,7 +186,7 @@ class Run:
         spec = build_spec(self._job, inputs, resume, self._policy.processes)
         await asyncio.to_thread(self._workdir.write_spec, spec)
         child = Child(
-            self._policy.command,
+            self._command(),
             self._workdir,
             clean_environment(self._policy.surroundings, self._job.id) | environment(inputs),
         )
@@ -205,6 +208,19 @@ class Run:
             return Crash("its last checkpoint is torn")
         self._publisher.offer(ending.step)
         return ending
+
+    def _command(self) -> Sequence[str]:
+        """Raises `JobFailure` where nothing can run it, as after a start without it."""
+        if self._job.asked.method != COMPRESSION:
+            return self._policy.command
+        if self._policy.compress_command:
+            return self._policy.compress_command
+        raise JobFailure(
+            "invalid_value",
+            "The environment for compression is gone from this server. Its operator installs it "
+            "with `make setup-compress`.",
+            "argosy.method",
+        )
 
     async def _listen(self, child: Child) -> worker_lines.Finished | None:
         """Write down what the child says until it says no more. Raises `Stalled`."""

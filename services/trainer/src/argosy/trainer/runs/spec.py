@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from argosy.api.records import DISTILLATION, KTO, RLHF, SFT
+from argosy.api.records import COMPRESSION, DISTILLATION, KTO, RLHF, SFT
 from argosy.trainer.domain.job import Job
 from argosy.trainer.domain.parameters.parameter import Value
 from argosy.trainer.domain.plan import Plan
@@ -23,6 +23,12 @@ _PLAIN: Final = (
     "packing", "gradient_checkpointing", "validate_every_steps", "early_stop_patience",
     "beta", "generations", "max_completion_tokens", "temperature",
     "kl_coefficient",
+)  # fmt: skip
+
+
+_COMPRESSING: Final = (
+    "scheme", "rounding", "group_size", "calibration_records", "measured_answers",
+    "max_seq_length",
 )  # fmt: skip
 
 
@@ -48,6 +54,8 @@ def build_spec(
     plan = job.plan
     if plan is None:
         raise ValueError("a job that was not planned cannot run")
+    if plan.method == COMPRESSION:
+        return _compression(job, plan, inputs, resume_from)
     training, _ = inputs.sources[0]
     return {
         "job_id": job.id,
@@ -58,7 +66,7 @@ def build_spec(
         "weights_path": inputs.weights_path,
         "base_adapter_path": _text(inputs.base_adapter),
         "training_file": str(training),
-        "sources": [{"path": str(path), "rate": rate} for path, rate in inputs.sources],
+        "sources": _sources(inputs),
         "validation_file": _text(inputs.validation),
         "seed": job.seed,
         **{name: plan.values[name] for name in _PLAIN if name in plan.values},
@@ -71,6 +79,28 @@ def build_spec(
         # The step of these takes all its answers together: they know one process.
         "processes": 1 if plan.method in (KTO, RLHF) else processes,
     }
+
+
+def _compression(
+    job: Job, plan: Plan, inputs: Inputs, resume_from: Path | None
+) -> dict[str, object]:
+    """What the child that compresses is told (`worker/compression/spec.py`)."""
+    return {
+        "job_id": job.id,
+        "method": plan.method,
+        "data_kind": inputs.data_kind,
+        "weights_path": inputs.weights_path,
+        "base_adapter_path": _text(inputs.base_adapter),
+        "sources": _sources(inputs),
+        "validation_file": _text(inputs.validation),
+        "seed": job.seed,
+        **{name: plan.values[name] for name in _COMPRESSING if name in plan.values},
+        "resume_from": _text(resume_from),
+    }
+
+
+def _sources(inputs: Inputs) -> list[dict[str, object]]:
+    return [{"path": str(path), "rate": rate} for path, rate in inputs.sources]
 
 
 def environment(inputs: Inputs) -> dict[str, str]:

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from argosy.api.records import COMPRESSION
 from argosy.kit.errors import InvalidRequest
 from argosy.trainer import weights
-from argosy.trainer.domain import helpers, mixing
+from argosy.trainer.domain import compression, helpers, mixing
 from argosy.trainer.domain.asked import OLD_DATA, Asked, Source
 from argosy.trainer.domain.job import Job
 from argosy.trainer.domain.lengths import Lengths
@@ -66,6 +67,8 @@ class Planner:
         max_lora_rank: int,
         device: Device,
         code_version: str,
+        *,
+        compresses: bool,
     ) -> None:
         self._registry = registry
         self._sources = sources
@@ -73,6 +76,7 @@ class Planner:
         self._max_lora_rank = max_lora_rank
         self._device = device
         self._code_version = code_version
+        self._compresses = compresses
 
     async def plan(self, wish: Wish, *, measured: bool) -> Planned:
         """Return the plan; raises `InvalidRequest` that names the field at fault.
@@ -89,7 +93,11 @@ class Planner:
         mixing.check(wish.asked.data)
         helpers.check(method.name, wish.asked)
         start = await starting_point.starting_point(self._registry, wish.project_id, wish.model)
-        scale = scale_of(wish.asked.scale or start.scale, method)
+        if method.name == COMPRESSION:
+            self._check_compression(wish.asked)
+            scale = scale_of(wish.asked.scale, method)
+        else:
+            scale = scale_of(wish.asked.scale or start.scale, method)
         starting_point.check_ability(start, method.name, scale)
         asked = replace(wish.asked, method=method.name, scale=scale)
         await self._check_helpers(wish.project_id, asked)
@@ -113,6 +121,15 @@ class Planner:
             code_version=self._code_version,
         )
         return Planned(asked, start, data, facts, limits, plan)
+
+    def _check_compression(self, asked: Asked) -> None:
+        if not self._compresses:
+            raise BadParameter(
+                "argosy.method",
+                "This server has no environment for compression (ARGOSY_COMPRESS_PYTHON). Its "
+                "operator installs one with `make setup-compress` and starts the trainer again.",
+            )
+        compression.check_asked(asked.parameters)
 
     async def _limits(self, start: StartingPoint) -> Limits:
         shape = await asyncio.to_thread(weights.architecture, Path(start.base.weights_path))
@@ -142,7 +159,7 @@ class Planner:
 
     async def _with_old_data(self, project_id: str, start: StartingPoint, asked: Asked) -> Asked:
         """Add what the parent learnt from, at a low rate, unless the user chose all data."""
-        if asked.only_this_data or start.parent is None:
+        if asked.only_this_data or start.parent is None or asked.method == COMPRESSION:
             return replace(asked, only_this_data=True)
         job = await self._job_of(project_id, start.parent.job_id)
         if job is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from argosy.api.records import COMPRESSION
 from argosy.trainer.domain import advice, suggestion
 from argosy.trainer.domain.advice import Advice
 from argosy.trainer.domain.cost import Cost, needs
@@ -40,6 +41,6 @@ class PreviewJob:
         return Preview(
             planned,
             advice.advise(plan, facts, limits, planned.data.skipped),
-            suggestion.suggest(facts.records),
+            [] if plan.method == COMPRESSION else suggestion.suggest(facts.records),
             await self._pricing.priced(planned.start.base.id, cost, planned.asked.schedule),
         )

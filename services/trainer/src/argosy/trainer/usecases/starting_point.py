@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from argosy.api.records import FULL, LORA, PROMPT_TUNING, REWARD
+from argosy.api.records import COMPRESSION, FULL, LORA, PROMPT_TUNING, REWARD
 from argosy.api.registry.v1 import registry_pb2
 from argosy.kit.errors import InvalidRequest, NotFound
 from argosy.trainer.registry import Registry
@@ -33,7 +33,7 @@ class StartingPoint:
 def scale_of_model(model: registry_pb2.Model) -> str:
     """Return how much of a tuned model differs from its base."""
     match model.artifact:
-        case registry_pb2.ARTIFACT_FULL:
+        case registry_pb2.ARTIFACT_FULL | registry_pb2.ARTIFACT_COMPRESSED:
             return FULL
         case registry_pb2.ARTIFACT_PROMPT_TUNING:
             return PROMPT_TUNING
@@ -49,6 +49,15 @@ async def starting_point(registry: Registry, project_id: str, model_id: str) -> 
     if model.kind not in _TUNED:
         _check_trainable(model)
         return StartingPoint(model)
+    if model.artifact == registry_pb2.ARTIFACT_COMPRESSED:
+        origin = model.parent or model.base
+        raise InvalidRequest(
+            f"The model '{model.id}' is compressed: its weights are integers, which cannot be "
+            "tuned, compressed again or given adapters (the engine fails on those). Start from "
+            f"'{origin}', of which it was made, and compress the result.",
+            param="model",
+            code="model_not_available",
+        )
     base = await _model(registry, project_id, model.base, "model")
     _check_trainable(base)
     return StartingPoint(base, model)
@@ -77,6 +86,9 @@ def check_ability(start: StartingPoint, method: str, scale: str) -> None:
             param="model",
             code="model_not_available",
         )
+    if method == COMPRESSION:
+        _check_compressible(start, parent)
+        return
     # A whole model is as good a base as any.
     if start.scale not in (scale, FULL):
         raise InvalidRequest(
@@ -84,6 +96,17 @@ def check_ability(start: StartingPoint, method: str, scale: str) -> None:
             f"at that. Leave 'argosy.scale' out, or start from its base, '{start.base.id}'.",
             param="argosy.scale",
             code="invalid_value",
+        )
+
+
+def _check_compressible(start: StartingPoint, parent: registry_pb2.Model) -> None:
+    """A LoRA becomes part of the weights; virtual tokens stay outside of them."""
+    if start.scale == PROMPT_TUNING:
+        raise InvalidRequest(
+            f"'{parent.id}' is a learnt prompt, which cannot become part of the weights. Compress "
+            f"its base, '{start.base.id}', or a model tuned at the scale 'lora' or 'full'.",
+            param="model",
+            code="model_not_available",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from argosy.api.records import METHODS
 from argosy.trainer.domain.parameters.parameter import Help, Parameter, Range
 
 CHECKPOINT_EVERY_STEPS: Final = Parameter(
@@ -103,13 +104,14 @@ PUBLISH: Final = Parameter(
 VALIDATION_SPLIT: Final = Parameter(
     name="validation_split",
     type="number",
-    ranges={"*/*": Range(0, 100, (5, 20))},
-    defaults={"*/*": 0.0},
+    methods=METHODS,
+    ranges={"*/*": Range(0, 100, (5, 20)), "compression/*": Range(1, 90, (10, 30))},
+    defaults={"*/*": 0.0, "compression/*": 20.0},
     help=Help(
         meaning="Records of the training file, in a hundred, that are kept for validation.",
         too_large="Too little is left to learn from.",
         too_small="The validation loss is noise.",
-        advice="10 to 20, if there is no validation file.",
+        advice="10 to 20, if there is no validation file, which takes its place.",
         source="the catalogue's 0-100 (20)",
     ),
 )

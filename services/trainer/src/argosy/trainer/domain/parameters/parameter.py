@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeGuard, TypeVar
 
-from argosy.api.records import METHODS, SCALES
+from argosy.api.records import LEARNING, SCALES
 
 Value = bool | int | float | str | tuple[str, ...]
 Type = Literal["integer", "number", "boolean", "choice", "texts"]
@@ -58,7 +58,8 @@ class Parameter:
 
     `defaults` and `ranges` are by "method/scale", either of which may be `*`; the more exact one
     wins, the method before the scale. A parameter without a default follows from data or model, as
-    `rule` says; `optional` ones stay unset. `aliases` are names of older interfaces.
+    `rule` says; `optional` ones stay unset. `aliases` are names of older interfaces, `synonyms`
+    their words for choices.
     """
 
     name: str
@@ -69,9 +70,10 @@ class Parameter:
     defaults: Mapping[str, Value] = field(default_factory=dict)
     rule: str = ""
     optional: bool = False
-    methods: tuple[str, ...] = METHODS
+    methods: tuple[str, ...] = LEARNING
     scales: tuple[str, ...] = SCALES
     aliases: tuple[str, ...] = ()
+    synonyms: Mapping[str, str] = field(default_factory=dict)
 
     def applies(self, method: str, scale: str) -> bool:
         return method in self.methods and scale in self.scales
@@ -95,8 +97,8 @@ class Parameter:
                     return value
                 raise BadParameter(public, f"'{public}' must be true or false.")
             case "choice":
-                if isinstance(value, str) and value in self.choices:
-                    return value
+                if isinstance(value, str) and self.synonyms.get(value, value) in self.choices:
+                    return self.synonyms.get(value, value)
                 allowed = ", ".join(f"'{choice}'" for choice in self.choices)
                 raise BadParameter(public, f"'{public}' must be one of {allowed}.")
             case "texts":

@@ -10,10 +10,16 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
-from argosy.trainer.domain.parameters import adapters, keeping, preference, training
+from argosy.trainer.domain.parameters import (
+    adapters,
+    compression,
+    keeping,
+    preference,
+    training,
+)
 from argosy.trainer.domain.parameters.parameter import BadParameter, Parameter, Range, Value
 
-TABLE: Final = (*training.ALL, *adapters.ALL, *preference.ALL, *keeping.ALL)
+TABLE: Final = (*training.ALL, *adapters.ALL, *preference.ALL, *keeping.ALL, *compression.ALL)
 
 _BY_NAME: Final = {name: p for p in TABLE for name in (p.name, *p.aliases)}
 # An older interface's switch for what `target_modules` says.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from argosy.api.records import DPO, KTO, ORPO, POST_PRETRAIN, REWARD, RLHF
+from argosy.api.records import DPO, KTO, METHODS, ORPO, POST_PRETRAIN, REWARD, RLHF
 from argosy.trainer.domain.parameters.parameter import Help, Parameter, Range
 
 _CATALOGUE: Final = "the catalogue's ranges for this scale"
@@ -164,6 +164,7 @@ MAX_SEQ_LENGTH: Final = Parameter(
     name="max_seq_length",
     type="integer",
     aliases=("maxSeqLen",),
+    methods=METHODS,
     ranges={"*/*": Range(16, 1_048_576)},
     rule=(
         "The smallest of 128, 256, 512, … that the longest record fits into, at most the model's "
