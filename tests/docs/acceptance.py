@@ -53,20 +53,16 @@ OPEN: Final = {
     "D38": "the essay recipe runs, but as one command and not as page steps",
     "D39": "recipes compare with the base model, not with a larger one",
     "D45": "wants a reference GPU; `argosy demo` measures it on two cores",
-    "G02": "compression is not built",
-    "G03": "compression is not built",
     "H02": "models have no states Ready, Creating, Fail",
     "L03": "wants a reference GPU",
     "L04": "`argosy demo` measures it on two cores: README.md",
     "P25": "evaluation is not built; recipes have metrics of their own",
-    "P26": "compression is not built",
     "S05": "belongs to evaluation",
     "S06": "belongs to evaluation",
     "S10": "nothing to hold: no credential of the documents is used anywhere",
     "S11": "prices are editable; only the knowledge base's is shipped as a default",
     "S12": "belongs to the console",
     "S14": "planned by the vendor, optional here",
-    "S15": "compression is not built",
 }
 
 # Tests of one file that are named one by one.

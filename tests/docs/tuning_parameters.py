@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeVar
 
+from argosy.api.records import LEARNING
 from argosy.trainer.domain.methods import METHODS, SCALES
 from argosy.trainer.domain.parameters.parameter import Parameter, Range, Value
 from argosy.trainer.domain.parameters.table import TABLE, public_name
@@ -62,7 +63,9 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
     yield f"{words.meaning} As `{public_name(parameter.name)}`, {_type(parameter)}.\n"
     yield "| | |"
     yield "| --- | --- |"
-    if parameter.methods != tuple(METHODS):
+    if parameter.methods == LEARNING:
+        yield "| methods | all but `compression` |"
+    elif parameter.methods != tuple(METHODS):
         yield f"| methods | {_codes(parameter.methods)} |"
     if parameter.scales != tuple(SCALES):
         yield f"| scales | {_codes(parameter.scales)} |"
@@ -72,6 +75,9 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
             yield f"| advised | {_by_place(parameter.ranges, _advised)} |"
     if parameter.choices:
         yield f"| choices | {_codes(parameter.choices)} |"
+    if parameter.synonyms:
+        pairs = (f"`{older}` is `{name}`" for older, name in parameter.synonyms.items())
+        yield f"| older words | {', '.join(pairs)} |"
     if parameter.defaults:
         yield f"| default | {_by_place(parameter.defaults, _value)} |"
     if parameter.rule:

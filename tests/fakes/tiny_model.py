@@ -1,8 +1,9 @@
 """Writes a miniature chat model: real file formats, random weights, seconds instead of minutes.
 
-Run by the Python of the ML environment: `python tests/fakes/tiny_model.py OUT_DIR [SEED [WIDTH]]`. A
-llama of 2 layers and hidden size 64, unless told another, over a byte-level vocabulary (one token a byte, and the chat
-markers), with a ChatML template. It answers nothing sensible, but it trains: its loss falls.
+Run by the Python of the ML environment: `python tests/fakes/tiny_model.py OUT_DIR [SEED [WIDTH]]`.
+A llama of 2 layers and hidden size 64, unless told another, over a byte-level vocabulary (one token
+a byte, and the chat markers), with a ChatML template. It answers nothing sensible, but it trains:
+its loss falls.
 """
 
 import sys

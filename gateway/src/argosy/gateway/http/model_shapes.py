@@ -24,6 +24,7 @@ _ARTIFACT: Final[dict[int, str]] = {
     pb.ARTIFACT_PROMPT_TUNING: "prompt_tuning",
     pb.ARTIFACT_FULL: "full",
     pb.ARTIFACT_REWARD: "reward",
+    pb.ARTIFACT_COMPRESSED: "compressed",
 }
 
 

@@ -11,7 +11,7 @@ import json
 from typing import Any, Final
 
 from argosy.registry.domain.artifacts import BaseShape
-from argosy.registry.intake.compressed import CONFIG_KEY, Scheme, read_scheme
+from argosy.registry.intake.compressed import CONFIG_KEY, Scheme
 from argosy.registry.intake.problems import Problem
 from argosy.registry.intake.shapes import obj, required
 from argosy.registry.intake.strict_json import parse
@@ -35,16 +35,14 @@ DTYPES: Final = frozenset(_NAMES.values())
 
 
 def judge_full_config(
-    raw: bytes, base: BaseShape, *, scores: bool, compressed: bool
-) -> tuple[dict[str, Any], Scheme | None]:
-    """Return the configuration to store, but for its numbers' format, and how it is compressed.
+    raw: bytes, base: BaseShape, *, scores: bool, scheme: Scheme | None
+) -> dict[str, Any]:
+    """Return the configuration to store, but for its numbers' format; raises Problem.
 
-    Raises Problem.
+    `scheme` tells how its weights are packed, if they are.
     """
     config = obj(parse(raw), "")
-    scheme = None
-    if compressed:
-        scheme = read_scheme(config)
+    if scheme is not None:
         config.pop(CONFIG_KEY)
     _refuse_code(config, "")
     wanted = score_class(base.architecture) if scores else base.architecture
@@ -60,7 +58,7 @@ def judge_full_config(
             stored["pad_token_id"] = _some_end(stored.get("eos_token_id"))
     if scheme is not None:
         stored[CONFIG_KEY] = scheme.stored()
-    return stored, scheme
+    return stored
 
 
 def written(config: dict[str, Any], dtype: str) -> bytes:

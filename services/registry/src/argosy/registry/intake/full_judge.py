@@ -16,7 +16,7 @@ from typing import Final
 from argosy.registry.domain.artifacts import BaseShape
 from argosy.registry.intake.adapter_judge import hidden_size
 from argosy.registry.intake.artifacts import Files, Judged, fault, refused
-from argosy.registry.intake.compressed import originals
+from argosy.registry.intake.compressed import Scheme, originals, read_scheme
 from argosy.registry.intake.full_config import (
     DTYPES,
     MAX_CONFIG_BYTES,
@@ -107,15 +107,7 @@ class FullJudge:
                     raise refused(f"{name}: a tensor is in two files.", name)
                 where[tensor.name] = name
             tensors += found
-        try:
-            config, scheme = judge_full_config(
-                bytes(self._texts[CONFIG]),
-                self._base,
-                scores=self._scores,
-                compressed=self._compressed,
-            )
-        except Problem as problem:
-            raise fault(CONFIG, problem) from None
+        scheme = self._scheme()
         try:
             plain = tensors
             if scheme is not None:
@@ -123,10 +115,23 @@ class FullJudge:
             self._fits(plain)
         except Problem as problem:
             raise fault(SINGLE, problem) from None
+        raw = bytes(self._texts[CONFIG])
+        try:
+            config = judge_full_config(raw, self._base, scores=self._scores, scheme=scheme)
+        except Problem as problem:
+            raise fault(CONFIG, problem) from None
         files = {CONFIG: written(config, _common(tensors))}
         if INDEX in self._texts:
             files[INDEX] = self._index(where, sum(t.end - t.begin for t in tensors))
         return Judged(whole=True, files=files)
+
+    def _scheme(self) -> Scheme | None:
+        if not self._compressed:
+            return None
+        try:
+            return read_scheme(obj(parse(bytes(self._texts[CONFIG])), ""))
+        except Problem as problem:
+            raise fault(CONFIG, problem) from None
 
     def _complete(self) -> None:
         shards = sorted(name for name in self._weights if name != SINGLE)

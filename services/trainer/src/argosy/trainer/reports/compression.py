@@ -1,4 +1,4 @@
-"""What a compression changed, in sentences: size, quality, speed. Knows the child's figures by name.
+"""What a compression changed, in sentences: size, quality, speed. Knows the figures by name.
 
 Sizes are told as the part that is left: "to 42 %", never "by".
 """
