@@ -104,18 +104,15 @@ def _trainer(wiring: Wiring) -> dict[str, str]:
         "ARGOSY_REGISTRY_URL": wiring.address("registry"),
         "ARGOSY_RUN_ROOT": str(wiring.home.folder("runs")),
         "ARGOSY_WORKER_PYTHON": str(wiring.engine.python),
+        # Beside the ML environment, if it was installed; the trainer looks.
+        "ARGOSY_COMPRESS_PYTHON": str(
+            wiring.engine.python.parents[1].with_name(".venv-compress") / "bin" / "python"
+        ),
         "ARGOSY_MAX_LORA_RANK": str(wiring.engine.max_lora_rank),
         # Less than the supervisor's own patience with the trainer.
         "ARGOSY_STOP_GRACE_SECONDS": "2",
-        **_compress_python(wiring),
         **_metrics_urls(wiring),
     }
-
-
-def _compress_python(wiring: Wiring) -> dict[str, str]:
-    """Tell the trainer what compresses models, if that was installed beside the ML environment."""
-    python = wiring.engine.python.parents[1].with_name(".venv-compress") / "bin" / "python"
-    return {"ARGOSY_COMPRESS_PYTHON": str(python)} if python.exists() else {}
 
 
 def _metrics_urls(wiring: Wiring) -> dict[str, str]:

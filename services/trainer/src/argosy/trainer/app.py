@@ -83,7 +83,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         settings.max_lora_rank,
         settings.device(),
         version("argosy-trainer"),
-        compresses=settings.compress_python is not None,
+        compresses=bool(settings.compress_command()),
     )
     load = ServingLoad(settings.load(), runtime.clock)
     task_keys = TaskKeys(channel)

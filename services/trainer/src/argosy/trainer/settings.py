@@ -25,7 +25,8 @@ class TrainerSettings(DatabaseSettings):
     )
     compress_python: Path | None = Field(
         default=None,
-        description="Python of the environment that compresses; without it such jobs are refused.",
+        description="Python of the environment that compresses; unless it is there, such jobs are "
+        "refused.",
     )
     slots: int = Field(default=1, ge=1, le=64, description="Jobs that run at the same time.")
     run_processes: int = Field(
@@ -108,6 +109,6 @@ class TrainerSettings(DatabaseSettings):
 
     def compress_command(self) -> list[str]:
         """Return the command of the child that compresses; empty where there is none."""
-        if self.compress_python is None:
+        if self.compress_python is None or not self.compress_python.exists():
             return []
         return [str(self.compress_python), "-m", "argosy.trainer.worker.compression"]
