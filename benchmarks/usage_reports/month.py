@@ -59,6 +59,10 @@ _STEPS: Final = (
     " sum(output_tokens), sum(training_tokens) FROM usage_day s JOIN usage_line l ON l.id = s.line"
     " JOIN cost_line c USING (project_id, key_id, user_id, model, base, pool, operation)"
     " GROUP BY s.bucket, c.id ORDER BY s.bucket",
+    # Engines did some more than was billed.
+    "INSERT INTO engine_day SELECT bucket, pool, sum(input_tokens) + 1000000,"
+    " sum(cached_input_tokens), sum(output_tokens) + 50000"
+    " FROM cost_day JOIN cost_line ON cost_line.id = line WHERE pool <> '' GROUP BY bucket, pool",
     "INSERT INTO model_price SELECT 'model-' || m, date '2026-01-01', 100000, 50000, 400000, 0,"
     " 100000, 0 FROM generate_series(0, 2) m",
     "INSERT INTO model_price VALUES ('model-0', '2026-09-15', 200000, 50000, 500000, 0, 200000, 0)",
