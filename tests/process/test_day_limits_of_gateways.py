@@ -73,9 +73,8 @@ def used(cluster: Cluster, gateway: str, key: str) -> int:
     """Return what a gateway says is used, by a request that no limit would let through."""
     refused = ask(cluster, gateway, key, LIMIT + 1)
     assert refused.status_code == 429, refused.text
-    found = re.search(
-        r"tokens per day\. Limit 500, used (\d+),", refused.json()["error"]["message"]
-    )
+    message = refused.json()["error"]["message"]
+    found = re.search(r"tokens per day\. Limit 500, used (\d+),", message)
     assert found, message
     return int(found[1])
 
