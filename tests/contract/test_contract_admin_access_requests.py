@@ -61,7 +61,7 @@ def works(fleet: ApiFleet, secret: str) -> bool:
     return True
 
 
-def test_i10_only_an_approved_application_has_a_key_that_works(
+def test_i10_i12_only_an_approved_application_has_a_key_that_works(
     fleet: ApiFleet, sdk: openai.OpenAI, project: Project, admin: httpx.Client
 ) -> None:
     made = asked(fleet).json()

@@ -94,6 +94,9 @@ def test_a_team_lead_caps_a_projects_spend(fleet: ApiFleet, ran: dict[str, Any])
         ({"model": "m", "input": 10_001}, "input"),
         ({"model": "m", "valid_from": "2026-02-30"}, "valid_from"),
         ({"model": "m", "colour": 1}, "colour"),
+        # Names of nothing: such a price would never be charged.
+        ({"model": "smollm2-135m-instrct", "input": 1}, "model"),
+        ({"pool": "mian", "hour": 1}, "pool"),
     ],
 )
 def test_a_wrong_price_names_the_field(fleet: ApiFleet, body: dict[str, Any], param: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from argosy.gateway.errors import BodyTimeout, ClientDisconnected, echo
+from argosy.gateway.http.choices import choices
 from argosy.kit.errors import InvalidRequest, TooLarge
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ _WRONG_TYPE: Final = re.compile(r"Expected `(?P<expected>.+)`, got `(?P<got>.+)`
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>.+)`")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _BOUND: Final = re.compile(r"Expected `(?P<type>\w+)` (?P<bound>of length )?(?P<limit>[<>]=? .+)")
+_ENUM: Final = re.compile(r"Invalid enum value '(?P<value>.*)'", re.DOTALL)
 _PATTERN: Final = re.compile(r"Expected `str` matching regex '(?P<pattern>.+)'")
 _COMPARISONS: Final = {
     "<=": "at most",
@@ -105,7 +107,7 @@ def decode(body: bytes, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
-        raise _explain(str(error)) from None
+        raise _explain(str(error), shape) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(
             "We could not parse the JSON body of your request. Send one JSON object in UTF-8 "
@@ -122,14 +124,14 @@ def convert(value: Any, shape: type[T], at: str) -> T:
     try:
         return msgspec.convert(value, type=shape)
     except msgspec.ValidationError as error:
-        raise _explain(str(error), at) from None
+        raise _explain(str(error), shape, at) from None
 
 
 def _one_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
-def _explain(complaint: str, at: str = "") -> InvalidRequest:
+def _explain(complaint: str, shape: Any, at: str = "") -> InvalidRequest:
     """Put msgspec's complaint into OpenAI's words."""
     located = _AT.fullmatch(complaint)
     what, path = (located["what"], located["path"]) if located else (complaint, "")
@@ -156,6 +158,13 @@ def _explain(complaint: str, at: str = "") -> InvalidRequest:
             f"but got {_types(match['got'])} instead.",
             param=param or None,
             code="invalid_type",
+        )
+    if (match := _ENUM.fullmatch(what)) and (words := choices(shape, path)):
+        return InvalidRequest(
+            f"Invalid value for '{param}': '{echo(match['value'][:100])}' is not one of "
+            f"{', '.join(words)}.",
+            param=param or None,
+            code="invalid_value",
         )
     return InvalidRequest(
         f"Invalid value for '{param}': {_rule(what)}.", param=param or None, code="invalid_value"

@@ -13,7 +13,7 @@ from argosy.api.registry.v1 import accounts_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.admin.asking import MAX_PAGE, Id, Text, checked
 from argosy.gateway.http.admin.shapes import seconds
-from argosy.gateway.http.body import BodyReader
+from argosy.gateway.http.body import BodyReader, decode
 from argosy.gateway.http.paging import Json, Page, page_of, page_request, query_of
 from argosy.gateway.http.ports import Given
 from argosy.gateway.upstream.accounts import AccountsClient
@@ -115,7 +115,9 @@ class AccessRequestsController(Controller):
         accounts: Given[AccountsClient],
         request_id: FromPath[str],
     ) -> Json:
-        body = await body_reader.json(request, Rejection)
+        # Nothing need be said.
+        sent = await body_reader.read(request)
+        body = decode(sent, Rejection) if sent else Rejection()
         asked = requests_pb.DecideAccessRequestRequest(
             actor=actor,
             request_id=checked(request_id, "access request"),

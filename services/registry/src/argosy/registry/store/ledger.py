@@ -38,7 +38,7 @@ Line = tuple[str | bool, ...]
 
 # What serves models that no pool of engines serves.
 TRAINER: Final = "trainer"
-_EMBEDDER: Final = "embedder"
+EMBEDDER: Final = "embedder"
 
 
 async def add(connection: AsyncConnection, uses: Sequence[Usage]) -> int:
@@ -147,7 +147,7 @@ async def places(connection: AsyncConnection, models: set[str]) -> dict[str, tup
     wanted = models | set(bases.values())
     query = sa.select(base_model.c.id, base_model.c.pool, base_model.c.kind)
     pools = {
-        row.id: row.pool or (_EMBEDDER if row.kind == ModelKind.EMBEDDING else "")
+        row.id: row.pool or (EMBEDDER if row.kind == ModelKind.EMBEDDING else "")
         for row in await connection.execute(query.where(base_model.c.id.in_(wanted)))
     }
     named = {model: bases.get(model, model) for model in models}

@@ -18,14 +18,17 @@ from argosy.kit.errors import NotFound
 from argosy.registry.domain.accounts_audit import Actor, AuditType
 from argosy.registry.domain.catalog import Change, EntryKind
 from argosy.registry.domain.prices import (
+    EVERY_MODEL,
     ModelPrice,
     PoolPrice,
     Priced,
     check_price,
     price_on,
 )
+from argosy.registry.domain.rules import RuleBroken
 from argosy.registry.store import adapters, catalog, changes, usage_prices
 from argosy.registry.store.failures import DATABASE_ERRORS
+from argosy.registry.store.ledger import EMBEDDER, TRAINER
 from argosy.registry.usecases.accounts_desk import Desk, Work
 from argosy.registry.usecases.watch import Feed
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,6 +37,8 @@ _log = logging.getLogger(__name__)
 
 # How late gateways may learn of a new day's prices.
 _LOOK_SECONDS: Final = 30.0
+# As much of an unknown name as an answer repeats.
+_ECHO: Final = 128
 
 
 class Prices:
@@ -87,6 +92,7 @@ class Prices:
         """Set a price from a day on, also instead of one of the file. Raises RuleBroken."""
         check_price(price)
         async with desk.change(actor) as work:
+            await _check_known(work.connection, price)
             await usage_prices.put(work.connection, price)
             self._changed(work, price)
         await self.announce()
@@ -144,3 +150,25 @@ class Prices:
 
 def _name(price: Priced) -> str:
     return price.model if isinstance(price, ModelPrice) else price.pool
+
+
+async def _check_known(connection: AsyncConnection, price: Priced) -> None:
+    """Raise RuleBroken for a name that is nothing's: its price would never be charged."""
+    if isinstance(price, PoolPrice):
+        names = {pool.name for pool in await catalog.pools(connection)} | {TRAINER, EMBEDDER}
+        if price.pool not in names:
+            raise RuleBroken(
+                f"There is no pool '{price.pool[:_ECHO]}'. Name one of: "
+                f"{', '.join(sorted(names))}.",
+                param="pool",
+                code="invalid_value",
+            )
+    elif price.model != EVERY_MODEL:
+        known = await catalog.base_models(connection, [price.model])
+        if not known and not await adapters.known(connection, [price.model]):
+            raise RuleBroken(
+                f"There is no model '{price.model[:_ECHO]}'. Name one that the list of models has, "
+                f"or {EVERY_MODEL} for all that have no price of their own.",
+                param="model",
+                code="model_not_found",
+            )
