@@ -17,7 +17,7 @@ from tests.harness.waiting import wait_until
 
 PATH = "/v1/organization/access_requests"
 ASKED = {
-    "email": "Anne@Ship.example",
+    "email": "Anne@Signup.example",
     "name": "Anne Bonny",
     "company": "Bonny & Co.",
     "scenario": "Answers for our crew, some hundred a day.",
@@ -31,9 +31,12 @@ def sdk(fleet: ApiFleet) -> openai.OpenAI:
 
 @pytest.fixture
 def project(sdk: openai.OpenAI) -> Iterator[Project]:
-    made = sdk.admin.organization.projects.create(name="Signed up")
+    organization = sdk.admin.organization
+    made = organization.projects.create(name="Signed up")
     yield made
-    sdk.admin.organization.projects.archive(made.id)
+    for member in organization.projects.users.list(made.id):
+        organization.users.delete(member.id)
+    organization.projects.archive(made.id)
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def test_i10_i12_only_an_approved_application_has_a_key_that_works(
 ) -> None:
     made = asked(fleet).json()
     secret = made["api_key"]["value"]
-    assert (made["status"], made["email"]) == ("pending", "anne@ship.example")
+    assert (made["status"], made["email"]) == ("pending", "anne@signup.example")
     assert (made["company"], made["scenario"]) == (ASKED["company"], ASKED["scenario"])
     assert not works(fleet, secret)
     listed = admin.get(PATH, params={"status": "pending"})
@@ -87,7 +90,7 @@ def test_i10_i12_only_an_approved_application_has_a_key_that_works(
     member = sdk.admin.organization.projects.users.retrieve(
         approved["user_id"], project_id=project.id
     )
-    assert (member.email, member.role) == ("anne@ship.example", "owner")
+    assert (member.email, member.role) == ("anne@signup.example", "owner")
     key = sdk.admin.organization.projects.api_keys.retrieve(
         made["api_key"]["id"], project_id=project.id
     )
@@ -109,7 +112,7 @@ def test_i10_i12_only_an_approved_application_has_a_key_that_works(
 
 
 def test_i10_a_rejected_application_never_works(fleet: ApiFleet, admin: httpx.Client) -> None:
-    made = asked(fleet, email="rackham@ship.example").json()
+    made = asked(fleet, email="rackham@signup.example").json()
     rejected = admin.post(f"{PATH}/{made['id']}/reject", json={"reason": "No such company."})
     assert rejected.json()["status"] == "rejected"
     assert admin.get(f"{PATH}/{made['id']}").json()["reason"] == "No such company."
@@ -125,7 +128,7 @@ def test_i10_a_rejected_application_never_works(fleet: ApiFleet, admin: httpx.Cl
 def test_i13_an_approved_key_works_within_five_seconds_without_a_restart(
     fleet: ApiFleet, project: Project, admin: httpx.Client
 ) -> None:
-    made = asked(fleet, email="read@ship.example").json()
+    made = asked(fleet, email="read@signup.example").json()
     secret = made["api_key"]["value"]
     # Tried too early, and refused: that must not be remembered for long.
     assert not works(fleet, secret)
@@ -135,7 +138,7 @@ def test_i13_an_approved_key_works_within_five_seconds_without_a_restart(
     wait_until(lambda: works(fleet, secret), 5, "the key works", pause=0.2)
     print(f"works after {time.monotonic() - begun:.2f} s")
     # The same person again: the same user, in no project twice.
-    more = asked(fleet, email="READ@ship.example").json()
+    more = asked(fleet, email="READ@signup.example").json()
     again = admin.post(f"{PATH}/{more['id']}/approve", json={"project_id": project.id}).json()
     assert again["user_id"] == approved.json()["user_id"]
 
