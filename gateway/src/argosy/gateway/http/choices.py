@@ -15,7 +15,7 @@ _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?:\.\.\.|\d+)\]")
 
 
 def choices(shape: Any, path: str) -> list[str]:
-    """Return in order the words of the field at msgspec's `path` in `shape`; none where it has no list."""
+    """Return the words, in order, of the field at msgspec's `path` in `shape`; none for no list."""
     nodes = _flat([inspect.type_info(shape)])
     for step in _STEP.finditer(path):
         nodes = _flat(_inner(nodes, step["name"]))
