@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import kubernetes_validate
@@ -106,9 +107,31 @@ def test_images_are_built_from_what_is_in_the_repository() -> None:
         assert source.startswith("--from=") or (k8s.ROOT / source).exists(), source
 
 
-def test_light_images_hold_no_torch() -> None:
+def test_whoever_reads_base_weights_has_them_in_the_image() -> None:
+    catalog = tomllib.loads(k8s.of_kind("ConfigMap")["registry-catalog"]["data"]["catalog.toml"])
+    folders = [Path(m["weights_path"]) for m in catalog["model"] if "weights_path" in m]
+    assert folders
+    stages = _stages()
+    for name in ("registry", "trainer", "engine", "transformers"):
+        copied: list[Path] = []
+        stage: str | None = name
+        while stage in stages:
+            lines = [line.split() for line in stages[stage].splitlines()]
+            copied += [Path(line[-1]) for line in lines if line[:1] == ["COPY"]]
+            stage = lines[0][0]
+        for folder in folders:
+            # From where another stage has it: the registry's brings /opt/argosy from `weights`.
+            assert any(folder.is_relative_to(place) for place in copied), (name, folder)
+
+
+def _stages() -> dict[str, str]:
+    """Return the Dockerfile's stages by name; each begins with what it builds on."""
     stages = re.split(r"^FROM ", k8s.DOCKERFILE.read_text(), flags=re.MULTILINE)[1:]
-    texts = {stage.split()[2]: stage for stage in stages}
+    return {stage.split()[2]: stage for stage in stages}
+
+
+def test_light_images_hold_no_torch() -> None:
+    texts = _stages()
     for name in ("postgres", "nats", "registry", "embedder", "gateway"):
         assert texts[name].split()[0] == "light"
         assert "--from=ml" not in texts[name], name
