@@ -9,6 +9,7 @@ from typing import Any
 
 import openai
 import pytest
+from openai.types import Model
 from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
 from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
@@ -172,6 +173,47 @@ def test_pause_and_resume(fleet: ApiFleet, strictly: Any) -> None:
         assert strict_job(strictly, resumed)["status"] in {"queued", "running"}
         jobs.cancel(job.id)
         assert fleet.finish(job.id)["status"] == "cancelled"
+
+
+def by_state(fleet: ApiFleet, state: str) -> dict[str, Any]:
+    """Return the models in a state by their job, or by their name if no job made them."""
+    listed = fleet.sdk().models.with_raw_response.list(extra_query={"state": state})
+    models = listed.http_response.json()["data"]
+    return {
+        m["argosy"].get("job") or m["id"]: m for m in models if m["argosy"]["kind"] != "checkpoint"
+    }
+
+
+def test_h02_models_are_listed_with_their_state(fleet: ApiFleet, strictly: Any) -> None:
+    sdk = fleet.sdk()
+    with fleet.worker(step_seconds=0.2):
+        job = sdk.fine_tuning.jobs.create(model=BASE, training_file=upload(sdk, 200), suffix="h02")
+        begun(fleet, job.id)
+        making = by_state(fleet, "Creating")[job.id]
+        strictly(Model, making)
+        assert making["argosy"]["state"] == "Creating"
+        assert job.id in making["argosy"]["state_reason"]
+        assert making["id"] not in {model.id for model in sdk.models.list()}
+        sdk.fine_tuning.jobs.cancel(job.id)
+        fleet.finish(job.id)
+    assert job.id not in by_state(fleet, "all")
+
+    with fleet.worker(fail_at_step=1):
+        bad = sdk.fine_tuning.jobs.create(model=BASE, training_file=upload(sdk), suffix="h02")
+        assert fleet.finish(bad.id)["status"] == "failed"
+    failed = by_state(fleet, "fail")[bad.id]["argosy"]
+    assert failed["state"] == "Fail"
+    assert bad.id in failed["state_reason"]
+
+    good = sdk.fine_tuning.jobs.create(model=BASE, training_file=upload(sdk), suffix="h02")
+    made = fleet.finish(good.id)["fine_tuned_model"]
+    ready = by_state(fleet, "Ready")
+    assert (ready[good.id]["id"], ready[BASE]["argosy"]["state"]) == (made, "Ready")
+    shown = sdk.models.with_raw_response.retrieve(made).http_response.json()["argosy"]
+    assert (shown["state"], shown["state_reason"]) == ("Ready", None)
+    assert {bad.id, good.id} <= by_state(fleet, "all").keys()
+    with pytest.raises(openai.BadRequestError, match="send Ready, Creating, Fail, all"):
+        sdk.models.list(extra_query={"state": "done"})
 
 
 def test_an_idempotency_key_makes_one_job(fleet: ApiFleet) -> None:

@@ -53,7 +53,6 @@ OPEN: Final = {
     "D38": "the essay recipe runs, but as one command and not as page steps",
     "D39": "recipes compare with the base model, not with a larger one",
     "D45": "wants a reference GPU; `argosy demo` measures it on two cores",
-    "H02": "models have no states Ready, Creating, Fail",
     "L03": "wants a reference GPU",
     "L04": "`argosy demo` measures it on two cores: README.md",
     "P25": "evaluation is not built; recipes have metrics of their own",

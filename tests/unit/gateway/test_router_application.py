@@ -15,6 +15,7 @@ from argosy.gateway.catalog import Catalog
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.router import router_application
 from argosy.gateway.lane.asgi import ASGIApp, Message
+from argosy.gateway.placement.states import Condition, ModelState
 from argosy.gateway.standalone.config import Config
 from argosy.gateway.standalone.feed import entries
 from argosy.gateway.standalone.models import CatalogModels
@@ -34,6 +35,11 @@ class Explainer:
         return {"model": model.id}
 
 
+class Starting:
+    def of(self, model: pb.Model) -> Condition:
+        return Condition(ModelState.CREATING, "It starts.")
+
+
 @pytest.fixture
 def metrics() -> CollectorRegistry:
     return CollectorRegistry()
@@ -45,6 +51,7 @@ def app(metrics: CollectorRegistry) -> ASGIApp:
     catalog.replace(entries(Config.model_validate(FILE), PEPPER))
     return router_application(
         CatalogModels(catalog),
+        Starting(),
         Explainer(),
         BodyReader(limit=1024, timeout=1.0),
         Authenticator(catalog, PEPPER, lambda: True, WrongKeys(clock.monotonic, 60)),
@@ -157,3 +164,12 @@ def test_a_worker_loads_nothing_that_a_router_does_not_need() -> None:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
     )
     assert loaded.stdout.strip() == "[]"
+
+
+async def test_h02_models_are_listed_by_their_state(app: ASGIApp) -> None:
+    _, _, said = await ask(app, "GET", "/v1/models?state=creating")
+    assert [m["id"] for m in said["data"]] == ["org/tiny:1"]
+    assert said["data"][0]["argosy"]["state_reason"] == "It starts."
+    assert (await ask(app, "GET", "/v1/models?state=Ready"))[2]["data"] == []
+    status, _, error = await ask(app, "GET", "/v1/models?state=done")
+    assert (status, error["error"]["param"]) == (400, "state")

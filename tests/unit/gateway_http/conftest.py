@@ -34,6 +34,7 @@ from argosy.gateway.http.files import UploadLimits
 from argosy.gateway.http.fleet import Resources, fleet_application
 from argosy.gateway.http.oauth import TokenDesk
 from argosy.gateway.metering.usage import Usage
+from argosy.gateway.placement.states import Condition, ModelState
 from argosy.gateway.upstream.accounts import AccountsClient
 from argosy.gateway.upstream.completions import CompletionsClient
 from argosy.gateway.upstream.datasets import DatasetsClient
@@ -246,6 +247,13 @@ class FakeModels:
         del self.models[model_id]
 
 
+class AllReady:
+    """Says that every model answers."""
+
+    def of(self, model: registry_pb2.Model) -> Condition:
+        return Condition(ModelState.READY)
+
+
 class NoEngines:
     """Says that nothing is served."""
 
@@ -367,6 +375,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
                 prices=PricesClient(channel),
                 record_usage=usage.append,
                 registry_models=ModelsClient(channel),
+                states=AllReady(),
                 token_desk=TokenDesk(authenticator, AccessTokens(PEPPER, SystemClock())),
                 tuning=TuningClient(channel),
                 completions=CompletionsClient(channel),

@@ -112,6 +112,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
             prices=PricesClient(registry),
             record_usage=meter.record,
             registry_models=registry_models,
+            states=plane.states,
             token_desk=TokenDesk(authenticator, tokens),
             tuning=TuningClient(trainer),
             graders=GraderClient(trainer),

@@ -30,6 +30,7 @@ from argosy.gateway.lane.rooms import LaneLimits, Models, Recorder, Rooms
 from argosy.gateway.lane.storing import Keep
 from argosy.gateway.metering.journal import Journal
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
+from argosy.gateway.placement.states import ModelStates
 from argosy.gateway.placement.upkeep import Upkeep
 from argosy.gateway.routing.router import default_router
 from argosy.gateway.settings import TrafficSettings, entries
@@ -53,6 +54,7 @@ class Plane:
     dispatcher: Dispatcher
     admission: Admission
     rates: Limits
+    states: ModelStates
 
 
 def build_plane(runtime: Runtime[SettingsT], catalog: Catalog) -> Plane:
@@ -102,7 +104,8 @@ def build_plane(runtime: Runtime[SettingsT], catalog: Catalog) -> Plane:
     cells = Cells(clock, settings.limits_file)
     runtime.resources.callback(cells.close)
     rates = Limits(cells, Prices(catalog), clock=clock, metrics=metrics)
-    return Plane(catalog, fleet, placement, dispatcher, admission, rates)
+    states = ModelStates(fleet, placement)
+    return Plane(catalog, fleet, placement, dispatcher, admission, rates, states)
 
 
 async def serve_lane(

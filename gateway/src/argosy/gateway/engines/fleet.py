@@ -238,7 +238,7 @@ class Fleet:
         replica.late = 0
         if not replica.ready:
             _log.info("replica ready", extra={"pool": replica.pool, "replica": replica.url})
-        replica.ready = True
+        replica.ready = replica.seen = True
         self._ready.labels(replica.pool, replica.url).set(1)
 
     async def _read_gauges(self, replica: Replica) -> bool:

@@ -33,6 +33,8 @@ class Replica:
         # Probes in a row that were not answered in time.
         self.late = 0
         self.ready = False
+        # Whether it ever was: what has not been up yet is awaited, not gone.
+        self.seen = False
         # Why it is not ready, for messages and logs.
         self.reason = "not probed yet"
         # Set when something suggests that the engine is not what it was.

@@ -22,7 +22,7 @@ from argosy.gateway.http.files import FilesController, UploadLimits
 from argosy.gateway.http.fine_tuning import FineTuningController
 from argosy.gateway.http.graders import GraderController
 from argosy.gateway.http.oauth import OAuthController, TokenDesk
-from argosy.gateway.http.ports import Models, RecordUsage
+from argosy.gateway.http.ports import Models, RecordUsage, States
 from argosy.gateway.http.stored_completions import StoredCompletionsController
 from argosy.gateway.http.tuned_models import TunedModelsController
 from argosy.gateway.http.tuning_methods import TuningMethodsController
@@ -63,6 +63,7 @@ class Resources:
     prices: PricesClient
     record_usage: RecordUsage
     registry_models: ModelsClient
+    states: States
     token_desk: TokenDesk
     tuning: TuningClient
     tuning_reports: TuningReportClient

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from argosy.api.registry.v1 import registry_pb2 as pb
-from argosy.kit.errors import NotFound
+from argosy.gateway.placement.states import Condition, ModelState
+from argosy.kit.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from argosy.gateway.http.ports import Models
+    from argosy.gateway.http.ports import Models, States
 
 Json = dict[str, Any]
+
+ALL: Final = "all"
 
 _KIND: Final[dict[int, str]] = {
     pb.MODEL_KIND_BASE: "base",
@@ -28,7 +31,7 @@ _ARTIFACT: Final[dict[int, str]] = {
 }
 
 
-def model_json(model: pb.Model, project_id: str) -> Json:
+def model_json(model: pb.Model, condition: Condition, project_id: str) -> Json:
     """Return OpenAI's `model` for a project; what OpenAI has no slot for is under `argosy`."""
     return {
         "id": model.id,
@@ -42,6 +45,8 @@ def model_json(model: pb.Model, project_id: str) -> Json:
             "modalities": ["text", *model.modalities],
             "servable": model.servable,
             "trainable": model.trainable,
+            "state": condition.state,
+            "state_reason": condition.reason or None,
             **(_of_base(model) if model.kind == pb.MODEL_KIND_BASE else {}),
             **(_of_tuned(model, project_id) if model.kind in _TUNED else {}),
         },
@@ -85,21 +90,42 @@ def route_json(route: pb.Route) -> Json:
     }
 
 
-def list_json(models: Models, project_id: str) -> Json:
+def visible_json(models: Models, states: States, project_id: str) -> list[Json]:
     """Return what a project may call: models, and the names that stand for them."""
-    data = {model.id: model_json(model, project_id) for model in models.visible(project_id)}
+    data = {m.id: model_json(m, states.of(m), project_id) for m in models.visible(project_id)}
     for route in models.routes(project_id):
         # One that stands before a model looks like the model.
         data.setdefault(route.name, route_json(route))
-    return {"object": "list", "data": list(data.values())}
+    return list(data.values())
 
 
-async def find_json(models: Models, project_id: str, name: str) -> Json:
+def list_json(data: list[Json], state: str | None) -> Json:
+    """Return OpenAI's list of models, which has one page: those in a state, for None all."""
+    kept = [m for m in data if state in {None, ALL, m["argosy"].get("state")}]
+    return {"object": "list", "data": kept}
+
+
+def wanted_state(asked: str | None) -> str | None:
+    """Return the state that the query's `state` asks for, `all` for any; raises InvalidRequest."""
+    if asked is None:
+        return None
+    known = {state.lower(): state.value for state in ModelState} | {ALL: ALL}
+    if asked.lower() not in known:
+        raise InvalidRequest(
+            f"Invalid value for 'state': send {', '.join(known.values())}.",
+            param="state",
+            code="invalid_value",
+        )
+    return known[asked.lower()]
+
+
+async def find_json(models: Models, states: States, project_id: str, name: str) -> Json:
     """Return a model, or the name that stands for others. Raises NotFound."""
     route = models.route(project_id, name)
     try:
-        return model_json(await models.find(project_id, name), project_id)
+        model = await models.find(project_id, name)
     except NotFound:
         if route is None:
             raise
         return route_json(route)
+    return model_json(model, states.of(model), project_id)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from argosy.gateway.access.keys import Caller
-from argosy.gateway.http.model_shapes import Json, find_json, list_json
-from argosy.gateway.http.ports import Given, Models
-from litestar import Controller, get
+from argosy.gateway.http.model_shapes import (
+    Json,
+    find_json,
+    list_json,
+    visible_json,
+    wanted_state,
+)
+from argosy.gateway.http.paging import query_of
+from argosy.gateway.http.ports import Given, Models, States
+from litestar import Controller, Request, get
 from litestar.params import FromPath
 
 
@@ -15,11 +24,22 @@ class ModelsController(Controller):
     path = "/v1/models"
 
     @get()
-    async def list_models(self, caller: Given[Caller], models: Given[Models]) -> Json:
-        return list_json(models, caller.project_id)
+    async def list_models(
+        self,
+        request: Request[Any, Any, Any],
+        caller: Given[Caller],
+        models: Given[Models],
+        states: Given[States],
+    ) -> Json:
+        wanted = wanted_state(query_of(request, "state").get("state"))
+        return list_json(visible_json(models, states, caller.project_id), wanted)
 
     @get("/{model_id:path}")
     async def retrieve(
-        self, caller: Given[Caller], models: Given[Models], model_id: FromPath[str]
+        self,
+        caller: Given[Caller],
+        models: Given[Models],
+        states: Given[States],
+        model_id: FromPath[str],
     ) -> Json:
-        return await find_json(models, caller.project_id, model_id.lstrip("/"))
+        return await find_json(models, states, caller.project_id, model_id.lstrip("/"))

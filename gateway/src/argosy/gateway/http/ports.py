@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from argosy.api.registry.v1.registry_pb2 import Model, Route
 from argosy.gateway.metering.usage import Usage
+from argosy.gateway.placement.states import Condition
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
@@ -37,6 +38,13 @@ class Models(Protocol):
 
     async def forget(self, model_id: str) -> None:
         """Stop serving a deleted model at once and unload it from every engine."""
+
+
+class States(Protocol):
+    """Whether models answer now."""
+
+    def of(self, model: Model) -> Condition:
+        """Return the model's state, and why it is not Ready."""
 
 
 # Takes note of what a request used; must not wait.

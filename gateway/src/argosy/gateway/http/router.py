@@ -19,7 +19,7 @@ from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.embeddings_request import no_embedding_model, read_embedding
 from argosy.gateway.http.envelope import Envelope
 from argosy.gateway.http.explanation import Explainer, Json, explanation
-from argosy.gateway.http.model_shapes import find_json, list_json
+from argosy.gateway.http.model_shapes import find_json, list_json, visible_json, wanted_state
 from argosy.gateway.http.sender import project_key
 from argosy.gateway.http.wrong_routes import broken, no_such_route, wrong_method
 from argosy.gateway.lane.asgi import Receive, Scope, Send
@@ -29,7 +29,7 @@ from argosy.kit.errors import ApiError
 from prometheus_client import CollectorRegistry
 
 if TYPE_CHECKING:
-    from argosy.gateway.http.ports import Models
+    from argosy.gateway.http.ports import Models, States
 
 _log = logging.getLogger(__name__)
 
@@ -66,11 +66,13 @@ class _Routes:
     def __init__(
         self,
         models: Models,
+        states: States,
         explainer: Explainer,
         body_reader: BodyReader,
         authenticator: Authenticator,
     ) -> None:
         self._models = models
+        self._states = states
         self._explainer = explainer
         self._body_reader = body_reader
         self._authenticator = authenticator
@@ -114,11 +116,13 @@ class _Routes:
         return await route.answer(_Asked(scope, receive, caller))
 
     async def _list(self, asked: _Asked) -> Json:
-        return list_json(self._models, asked.caller.project_id)
+        said = parse_qs(asked.scope["query_string"].decode("latin-1")).get("state", [None])
+        wanted = wanted_state(said[-1])
+        return list_json(visible_json(self._models, self._states, asked.caller.project_id), wanted)
 
     async def _retrieve(self, asked: _Asked) -> Json:
         name = asked.scope["path"].removeprefix(f"{_MODELS}/")
-        return await find_json(self._models, asked.caller.project_id, name)
+        return await find_json(self._models, self._states, asked.caller.project_id, name)
 
     async def _explain(self, asked: _Asked) -> Json:
         """Explain the name in the query: it may hold what ends a path."""
@@ -134,6 +138,7 @@ class _Routes:
 
 def router_application(
     models: Models,
+    states: States,
     explainer: Explainer,
     body_reader: BodyReader,
     authenticator: Authenticator,
@@ -142,5 +147,5 @@ def router_application(
     metrics: CollectorRegistry,
 ) -> Envelope:
     """Return the ASGI application of every route but the lane's."""
-    routes = _Routes(models, explainer, body_reader, authenticator)
+    routes = _Routes(models, states, explainer, body_reader, authenticator)
     return Envelope(routes, clock=clock, metrics=metrics)

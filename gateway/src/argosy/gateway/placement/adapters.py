@@ -119,6 +119,12 @@ class Placement:
                 last = str(error)
                 left.remove(ticket.replica)
 
+    def refused(self, model: Model, replicas: Sequence[Replica]) -> bool:
+        """Tell whether each of these engines refused the adapter of late."""
+        plan = self._plan(model.pool)
+        now = plan.now()
+        return not any(plan.decider.willing(replica, model.id, now) for replica in replicas)
+
     def explain(self, model: Model) -> dict[str, Any]:
         """Say where the adapter is and why it would go where: for people, not for programs."""
         plan = self._plan(model.pool)

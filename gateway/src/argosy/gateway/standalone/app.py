@@ -50,6 +50,7 @@ def worker(
         settings = runtime.settings
         ordinary = router_application(
             models,
+            plane.states,
             plane.dispatcher,
             BodyReader(limit=settings.max_body_bytes, timeout=settings.body_timeout_seconds),
             authenticator,

@@ -65,6 +65,7 @@ def job_message(job: Job) -> pb.Job:
         model=job.model,
         base=job.base,
         fine_tuned_model=job.tuned_model if done else "",
+        makes=job.tuned_model,
         training_file=job.training_file,
         validation_file=job.validation_file,
         result_files=[job.result_file] if done else [],

@@ -393,6 +393,7 @@ class Job(_message.Message):
     CODE_VERSION_FIELD_NUMBER: _builtins.int
     ESTIMATE_FIELD_NUMBER: _builtins.int
     ACTUAL_FIELD_NUMBER: _builtins.int
+    MAKES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     project_id: _builtins.str
     status: Global___JobStatus.ValueType
@@ -414,6 +415,8 @@ class Job(_message.Message):
     """The checkpoint that the result is made of; set when the job succeeded."""
     code_version: _builtins.str
     """Of the trainer that planned the job."""
+    makes: _builtins.str
+    """The name of the model that it makes, known from the start."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -489,10 +492,11 @@ class Job(_message.Message):
         code_version: _builtins.str = ...,
         estimate: Global___Estimate | None = ...,
         actual: Global___Estimate | None = ...,
+        makes: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_published_step", b"_published_step", "_trained_tokens", b"_trained_tokens", "actual", b"actual", "created_at", b"created_at", "early_stop", b"early_stop", "error", b"error", "estimate", b"estimate", "estimated_finish", b"estimated_finish", "finished_at", b"finished_at", "parameters", b"parameters", "plan", b"plan", "planned", b"planned", "published_step", b"published_step", "trained_tokens", b"trained_tokens", "tuning", b"tuning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_published_step", b"_published_step", "_trained_tokens", b"_trained_tokens", "actual", b"actual", "base", b"base", "code_version", b"code_version", "completed_steps", b"completed_steps", "created_at", b"created_at", "data_hashes", b"data_hashes", "early_stop", b"early_stop", "error", b"error", "estimate", b"estimate", "estimated_finish", b"estimated_finish", "fine_tuned_model", b"fine_tuned_model", "finished_at", b"finished_at", "id", b"id", "metadata", b"metadata", "model", b"model", "organization_slug", b"organization_slug", "parameters", b"parameters", "plan", b"plan", "planned", b"planned", "project_id", b"project_id", "published_step", b"published_step", "result_files", b"result_files", "seed", b"seed", "status", b"status", "suffix", b"suffix", "total_steps", b"total_steps", "trained_tokens", b"trained_tokens", "training_file", b"training_file", "tuning", b"tuning", "validation_file", b"validation_file"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_published_step", b"_published_step", "_trained_tokens", b"_trained_tokens", "actual", b"actual", "base", b"base", "code_version", b"code_version", "completed_steps", b"completed_steps", "created_at", b"created_at", "data_hashes", b"data_hashes", "early_stop", b"early_stop", "error", b"error", "estimate", b"estimate", "estimated_finish", b"estimated_finish", "fine_tuned_model", b"fine_tuned_model", "finished_at", b"finished_at", "id", b"id", "makes", b"makes", "metadata", b"metadata", "model", b"model", "organization_slug", b"organization_slug", "parameters", b"parameters", "plan", b"plan", "planned", b"planned", "project_id", b"project_id", "published_step", b"published_step", "result_files", b"result_files", "seed", b"seed", "status", b"status", "suffix", b"suffix", "total_steps", b"total_steps", "trained_tokens", b"trained_tokens", "training_file", b"training_file", "tuning", b"tuning", "validation_file", b"validation_file"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__published_step: _TypeAlias = _typing.Literal["published_step"]  # noqa: Y015
     _WhichOneofArgType__published_step: _TypeAlias = _typing.Literal["_published_step", b"_published_step"]  # noqa: Y015
