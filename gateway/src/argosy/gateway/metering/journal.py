@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import mmap
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -34,13 +34,12 @@ _LARGEST: Final = _SLOT_BYTES - _RECORD
 _SLOTS: Final = 4096
 
 
-class _Begun(msgspec.Struct, frozen=True, array_like=True):
-    at: datetime
-    usage: Usage
-
+# When it began, in Unix seconds.
+_Begun = tuple[float, Usage]
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(_Begun)
+_NOTHING_YET: Final = bytes(_RECORD)
 
 
 class Place:
@@ -66,7 +65,9 @@ class Journal:
 
     def __init__(self, folder: Path, clock: Clock, *, slots: int = _SLOTS) -> None:
         """Raises OSError."""
-        self._clock = clock
+        self._monotonic = clock.monotonic
+        # A time of day costs more than a duration.
+        self._to_wall = clock.now().timestamp() - clock.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         file = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -89,13 +90,12 @@ class Journal:
 
         None where there is no room for it.
         """
-        record = _encoder.encode(_Begun(self._clock.now(), usage))
+        record = _encoder.encode((self._to_wall + self._monotonic(), usage))
         if len(record) > _LARGEST or not self._free:
             return None
         place = self._free.pop()
-        begin = place.index * _SLOT_BYTES + _RECORD
-        self._bytes[begin : begin + len(record)] = record
-        place.tell(0, 0, 0)
+        begin = place.index * _SLOT_BYTES
+        self._bytes[begin : begin + _RECORD + len(record)] = _NOTHING_YET + record
         self._words[place.index * _SLOT_WORDS] = len(record)
         return place
 
@@ -115,19 +115,21 @@ class Journal:
                 continue
             place, begin = Place(index, words), index * _SLOT_BYTES + _RECORD
             try:
-                begun = _decoder.decode(self._bytes[begin : begin + min(length, _LARGEST)])
+                began, found_usage = _decoder.decode(
+                    self._bytes[begin : begin + min(length, _LARGEST)]
+                )
             except msgspec.DecodeError:
                 _log.error("a request of before cannot be read", extra={"slot": index})
                 self.leave(place)
                 continue
             usage = msgspec.structs.replace(
-                begun.usage,
+                found_usage,
                 input_tokens=words[at + _READ],
                 cached_input_tokens=words[at + _CACHED],
                 output_tokens=words[at + _WRITTEN],
                 estimated=words[at + _WRITTEN] > 0,
             )
-            found.append((place, begun.at, usage))
+            found.append((place, datetime.fromtimestamp(began, UTC), usage))
         return found
 
     def close(self) -> None:
