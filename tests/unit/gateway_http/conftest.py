@@ -208,9 +208,11 @@ class FakeTuning(trainer_pb2_grpc.TuningServiceServicer):
 
 
 class FakeEmbedding(embedder_pb2_grpc.EmbeddingServiceServicer):
-    """Gives text number i the vector (i, 0.1, …) of the asked length."""
+    """Gives text number i the vector (i, 0.1, …) of the asked length; is away for `away`."""
 
     async def Embed(self, request: Any, context: Any) -> Any:
+        if "away" in request.input:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
         length = request.dimensions if request.HasField("dimensions") else 4
         vectors = [
             struct.pack(f"<{length}f", float(index), *([0.1] * (length - 1)))

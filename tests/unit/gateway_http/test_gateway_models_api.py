@@ -123,6 +123,15 @@ async def test_a_wrong_embedding_names_its_field(
     assert words in error["message"]
 
 
+async def test_an_embedding_that_fails_is_recorded_without_cost(fleet: Any) -> None:
+    async with fleet.http() as client:
+        answer = await client.post("/v1/embeddings", json={"model": EMBEDDER, "input": "away"})
+    assert answer.status_code == 503
+    (used,) = fleet.usage
+    assert (used.outcome, used.input_tokens) == ("unavailable", 0)
+    assert used.request_id == answer.headers["x-request-id"]
+
+
 async def test_an_unknown_model_does_not_embed(fleet: Any) -> None:
     with pytest.raises(openai.NotFoundError, match="does not exist or you do not have access"):
         await fleet.sdk().embeddings.create(model="nope", input="a")

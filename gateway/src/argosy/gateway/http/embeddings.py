@@ -14,7 +14,7 @@ from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.gateway.access.estimate import estimated_tokens
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.access.limits import Limits
-from argosy.gateway.errors import Outcome
+from argosy.gateway.errors import Outcome, outcome
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.embeddings_request import no_embedding_model, read_embedding
 from argosy.gateway.http.ports import Given, Models, RecordUsage
@@ -22,6 +22,7 @@ from argosy.gateway.metering.usage import Usage
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.kit import logs, tracing
 from argosy.kit.clock import Clock
+from argosy.kit.errors import ApiError
 from litestar import Controller, Request, Response, post
 
 Json = dict[str, Any]
@@ -49,30 +50,38 @@ class EmbeddingsController(Controller):
             raise no_embedding_model(model.id, caller, models)
         # Tokens are the embedder's to count; until then a byte in four is one, as in the lane.
         size = sum(len(text.encode()) for text in texts)
-        reservation = limits.reserve(caller, model, estimated_tokens(size // 4 + 1, 0, 1, 0))
-        headers = reservation.headers()
+
+        def record(ended: Outcome, tokens: int) -> None:
+            record_usage(
+                Usage(
+                    project_id=caller.project_id,
+                    key_id=caller.key_id,
+                    model=model.id,
+                    request_id=logs.request_id.get(),
+                    operation="embedding",
+                    outcome=ended,
+                    input_tokens=tokens,
+                    output_tokens=0,
+                    cached_input_tokens=0,
+                    estimated=False,
+                    seconds=clock.monotonic() - begun,
+                    traceparent=tracing.traceparent(),
+                )
+            )
+
         try:
-            answer = await embedding.embed(model.id, texts, asked.dimensions)
-        except BaseException:
-            reservation.cancel()
+            reservation = limits.reserve(caller, model, estimated_tokens(size // 4 + 1, 0, 1, 0))
+            headers = reservation.headers()
+            try:
+                answer = await embedding.embed(model.id, texts, asked.dimensions)
+            except BaseException:
+                reservation.cancel()
+                raise
+        except ApiError as error:
+            record(outcome(error), 0)
             raise
         reservation.settle(answer.prompt_tokens, 0, 0)
-        record_usage(
-            Usage(
-                project_id=caller.project_id,
-                key_id=caller.key_id,
-                model=model.id,
-                request_id=logs.request_id.get(),
-                operation="embedding",
-                outcome=Outcome.OK,
-                input_tokens=answer.prompt_tokens,
-                output_tokens=0,
-                cached_input_tokens=0,
-                estimated=False,
-                seconds=clock.monotonic() - begun,
-                traceparent=tracing.traceparent(),
-            )
-        )
+        record(Outcome.OK, answer.prompt_tokens)
         body = embedding_json(model.id, answer, as_base64=asked.encoding_format == "base64")
         told = {name.decode(): value.decode() for name, value in headers}
         return Response(body, status_code=200, headers=told)
