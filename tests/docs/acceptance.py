@@ -46,18 +46,12 @@ THROUGH: Final = {
 
 OPEN: Final = {
     "C06": "`argosy demo` is its test, run by hand: 296 s and 64 of 64 in README.md",
-    "C08": "labels and verbalizers are not read; evaluation comes with the evals",
-    "D30": "the base picker shows no evaluation metrics yet",
-    "D31": "nothing watches for drift yet",
     "D34": "custom jobs are not built",
     "D38": "the essay recipe runs, but as one command and not as page steps",
     "D39": "recipes compare with the base model, not with a larger one",
     "D45": "wants a reference GPU; `argosy demo` measures it on two cores",
     "L03": "wants a reference GPU",
     "L04": "`argosy demo` measures it on two cores: README.md",
-    "P25": "evaluation is not built; recipes have metrics of their own",
-    "S05": "belongs to evaluation",
-    "S06": "belongs to evaluation",
     "S10": "nothing to hold: no credential of the documents is used anywhere",
     "S11": "prices are editable; only the knowledge base's is shipped as a default",
     "S12": "belongs to the console",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ class ChatStandIn:
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     in_flight: int = 0
+    # What it lists: each an `argosy.kind` by the model's name.
+    models: dict[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -28,6 +31,10 @@ def chat_stand_in(answer: Callable[[dict[str, Any]], str]) -> Iterator[ChatStand
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            if self.path.endswith("/embeddings"):
+                data = [{"embedding": _vector(text)} for text in body["input"]]
+                self._send(200, json.dumps({"data": data}).encode())
+                return
             stand_in.requests.append(body)
             stand_in.keys.add(self.headers.get("authorization", ""))
             try:
@@ -38,6 +45,10 @@ def chat_stand_in(answer: Callable[[dict[str, Any]], str]) -> Iterator[ChatStand
             self._send(status, json.dumps({"choices": [choice]}).encode())
 
         def do_GET(self) -> None:
+            if self.path.endswith("/models"):
+                listed = [{"id": m, "argosy": {"kind": k}} for m, k in stand_in.models.items()]
+                self._send(200, json.dumps({"data": listed}).encode())
+                return
             self._send(200, f"argosy_gateway_requests_in_flight {stand_in.in_flight}\n".encode())
 
         def _send(self, status: int, content: bytes) -> None:
@@ -59,3 +70,8 @@ def chat_stand_in(answer: Callable[[dict[str, Any]], str]) -> Iterator[ChatStand
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _vector(text: str) -> list[float]:
+    """Return a vector that is the same for the same text."""
+    return [float(byte) for byte in hashlib.sha256(text.encode()).digest()[:8]]

@@ -46,6 +46,7 @@ from argosy.gateway.upstream.model_lookup import model_not_found
 from argosy.gateway.upstream.models import ModelsClient
 from argosy.gateway.upstream.prices import PricesClient
 from argosy.gateway.upstream.tuning import TuningClient
+from argosy.gateway.upstream.tuning_evaluations import TuningEvaluationClient
 from argosy.gateway.upstream.tuning_report import TuningReportClient
 from argosy.gateway.upstream.usage import UsageReportsClient
 from argosy.kit import rpc
@@ -383,6 +384,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
                 completions=CompletionsClient(channel),
                 datasets=DatasetsClient(channel),
                 graders=GraderClient(channel),
+                tuning_evaluations=TuningEvaluationClient(channel),
                 tuning_reports=TuningReportClient(channel),
                 upload_limits=UploadLimits(MAX_FILE_BYTES, 1.0, tmp_path),
                 usage_reports=UsageReportsClient(channel),

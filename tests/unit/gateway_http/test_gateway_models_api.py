@@ -39,6 +39,7 @@ async def test_the_list_shows_shared_models_and_ones_own(fleet: Any) -> None:
         "parent": None,
         "job": None,
         "step": None,
+        "evaluation": None,
     }
 
 

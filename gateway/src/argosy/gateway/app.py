@@ -40,6 +40,7 @@ from argosy.gateway.upstream.models import ModelsClient
 from argosy.gateway.upstream.prices import PricesClient
 from argosy.gateway.upstream.snapshot import SnapshotWatch
 from argosy.gateway.upstream.tuning import TuningClient
+from argosy.gateway.upstream.tuning_evaluations import TuningEvaluationClient
 from argosy.gateway.upstream.tuning_report import TuningReportClient
 from argosy.gateway.upstream.usage import UsageReportsClient
 from argosy.kit import rpc
@@ -116,6 +117,7 @@ async def compose(runtime: Runtime[GatewaySettings]) -> None:
             token_desk=TokenDesk(authenticator, tokens),
             tuning=TuningClient(trainer),
             graders=GraderClient(trainer),
+            tuning_evaluations=TuningEvaluationClient(trainer),
             tuning_reports=TuningReportClient(trainer),
             upload_limits=UploadLimits(
                 settings.max_upload_bytes, settings.upload_idle_seconds, settings.spool_dir

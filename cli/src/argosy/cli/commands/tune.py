@@ -14,11 +14,12 @@ from argosy.cli.fleet import control, credentials
 from argosy.cli.fleet.home import Home
 
 if TYPE_CHECKING:
+    from argosy.cli.terminal.evaluation_desk import EvaluationDesk
     from argosy.cli.terminal.tuning_desk import TuningDesk
 
 tune = typer.Typer(
     name="tune",
-    help="Tune models: advise, start, list, watch, report, rerun.",
+    help="Tune models: advise, start, list, watch, report, evaluate, rerun.",
     no_args_is_help=True,
 )
 
@@ -125,6 +126,24 @@ def report(
 
 
 @tune.command()
+def evaluate(
+    job: JobArgument,
+    data: Annotated[
+        str, typer.Argument(help="JSONL file with one record a line, or the id of a file or set.")
+    ],
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Ask the checkpoints, too.")
+    ] = False,
+    url: UrlOption = None,
+    key: KeyOption = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Ask a job's base and result what is on record, and show how well they answer."""
+    models = ["base", "result", *(["checkpoints"] if checkpoints else [])]
+    _evaluation_desk(home, url, key).evaluate(job, data, models)
+
+
+@tune.command()
 def rerun(
     job: JobArgument,
     watch_it: Annotated[bool, typer.Option("--watch/--no-watch", help="Stay and look.")] = True,
@@ -164,17 +183,29 @@ def resume(
 
 
 def _desk(home: Path, url: str | None, key: str | None) -> TuningDesk:
+    # Here, not above: the SDK takes half a second to import, and the other commands need none.
+    from argosy.cli.terminal.tuning_desk import TuningDesk
+    from rich.console import Console
+
+    return TuningDesk(*_way_in(home, url, key), Console())
+
+
+def _evaluation_desk(home: Path, url: str | None, key: str | None) -> EvaluationDesk:
+    from argosy.cli.terminal.evaluation_desk import EvaluationDesk
+    from rich.console import Console
+
+    return EvaluationDesk(*_way_in(home, url, key), Console())
+
+
+def _way_in(home: Path, url: str | None, key: str | None) -> tuple[str, str]:
+    """Return the base URL and the key."""
     if url is None:
         place = Home.at(home)
         url = control.require_running(place).base_url
         key = key or credentials.ensure(place).api_key
     if not key:
         raise UsageError("--url needs a key: --key, or ARGOSY_API_KEY.")
-    # Here, not above: the SDK takes half a second to import, and the other commands need none.
-    from argosy.cli.terminal.tuning_desk import TuningDesk
-    from rich.console import Console
-
-    return TuningDesk(f"{url.rstrip('/').removesuffix('/v1')}/v1", key, Console())
+    return f"{url.rstrip('/').removesuffix('/v1')}/v1", key
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:

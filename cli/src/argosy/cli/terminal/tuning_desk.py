@@ -43,9 +43,9 @@ class TuningDesk:
         """Upload a file of records and create a job on it; return the job's id."""
         if not file.is_file():
             raise UsageError(f"{file} is no file. Give a JSONL file with one record a line.")
-        with _told(), file.open("rb") as content:
+        with told(), file.open("rb") as content:
             uploaded = self._client.files.create(file=content, purpose="fine-tune")
-        with _told():
+        with told():
             job = self._client.fine_tuning.jobs.create(
                 model=model,
                 training_file=uploaded.id,
@@ -72,7 +72,7 @@ class TuningDesk:
             "facts_change_often": "true" if facts_change_often else "false",
             "keep_general_ability": "true" if keep_general_ability else "false",
         }
-        with _told():
+        with told():
             advice = self._client.get(
                 "/fine_tuning/methods/advice", cast_to=dict[str, Any], options={"params": said}
             )
@@ -83,7 +83,7 @@ class TuningDesk:
 
     def show_all(self) -> None:
         """Print the newest jobs."""
-        with _told():
+        with told():
             jobs = self._client.fine_tuning.jobs.list(limit=_LISTED).data
         if not jobs:
             self._console.print("No job yet. Start one: argosy tune start FILE --model MODEL")
@@ -101,7 +101,7 @@ class TuningDesk:
         with Live(console=self._console, auto_refresh=False, transient=False) as live:
             while True:
                 try:
-                    with _told():
+                    with told():
                         report, messages = self._report(job_id), self._messages(job_id)
                 except GatewayAway:
                     if time.monotonic() - began > _PATIENCE:
@@ -119,7 +119,7 @@ class TuningDesk:
 
     def report(self, job_id: str, form: str) -> bytes:
         """Return the report as `json`, `csv` or `html`."""
-        with _told():
+        with told():
             answer = self._client.get(
                 f"/fine_tuning/jobs/{job_id}/report",
                 cast_to=httpx.Response,
@@ -129,17 +129,17 @@ class TuningDesk:
 
     def rerun(self, job_id: str) -> str:
         """Create the job that the report advises; return its id."""
-        with _told():
+        with told():
             job = self._client.post(f"/fine_tuning/jobs/{job_id}/rerun", cast_to=FineTuningJob)
         changed = (job.model_extra or {}).get("argosy", {}).get("changes") or {}
-        told = ", ".join(f"{name} = {value:g}" for name, value in changes_of(changed).items())
-        self._console.print(f"created [bold]{job.id}[/bold] with {told or 'nothing changed'}")
+        wanted = ", ".join(f"{name} = {value:g}" for name, value in changes_of(changed).items())
+        self._console.print(f"created [bold]{job.id}[/bold] with {wanted or 'nothing changed'}")
         return job.id
 
     def control(self, verb: str, job_id: str) -> None:
         """Cancel, pause or resume a job."""
         calls = self._client.fine_tuning.jobs
-        with _told():
+        with told():
             job = {"cancel": calls.cancel, "pause": calls.pause, "resume": calls.resume}[verb](
                 job_id
             )
@@ -150,8 +150,8 @@ class TuningDesk:
 
     def _messages(self, job_id: str) -> Sequence[str]:
         events = self._client.fine_tuning.jobs.list_events(job_id, limit=_LISTED).data
-        told = [event.message for event in events if event.type == "message"]
-        return list(reversed(told[:_MESSAGES]))
+        said = [event.message for event in events if event.type == "message"]
+        return list(reversed(said[:_MESSAGES]))
 
 
 class GatewayAway(FleetError):
@@ -164,7 +164,7 @@ def changes_of(changed: Mapping[str, Any]) -> dict[str, float]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Turn the SDK's errors into ours, with the gateway's reason."""
     try:
         yield

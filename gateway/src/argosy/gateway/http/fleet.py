@@ -25,6 +25,10 @@ from argosy.gateway.http.oauth import OAuthController, TokenDesk
 from argosy.gateway.http.ports import Models, RecordUsage, States
 from argosy.gateway.http.stored_completions import StoredCompletionsController
 from argosy.gateway.http.tuned_models import TunedModelsController
+from argosy.gateway.http.tuning_evaluations import (
+    JobEvaluationsController,
+    TuningEvaluationsController,
+)
 from argosy.gateway.http.tuning_methods import TuningMethodsController
 from argosy.gateway.http.tuning_report import TuningReportController
 from argosy.gateway.http.usage import UsageController
@@ -37,6 +41,7 @@ from argosy.gateway.upstream.graders import GraderClient
 from argosy.gateway.upstream.models import ModelsClient
 from argosy.gateway.upstream.prices import PricesClient
 from argosy.gateway.upstream.tuning import TuningClient
+from argosy.gateway.upstream.tuning_evaluations import TuningEvaluationClient
 from argosy.gateway.upstream.tuning_report import TuningReportClient
 from argosy.gateway.upstream.usage import UsageReportsClient
 from argosy.kit.clock import Clock
@@ -66,6 +71,7 @@ class Resources:
     states: States
     token_desk: TokenDesk
     tuning: TuningClient
+    tuning_evaluations: TuningEvaluationClient
     tuning_reports: TuningReportClient
     upload_limits: UploadLimits
     usage_reports: UsageReportsClient
@@ -86,7 +92,9 @@ def fleet_application(
             FilesController,
             FineTuningController,
             GraderController,
+            JobEvaluationsController,
             TuningMethodsController,
+            TuningEvaluationsController,
             TuningReportController,
             OAuthController,
             StoredCompletionsController,

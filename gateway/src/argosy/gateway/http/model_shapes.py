@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from argosy.api.registry.v1 import registry_pb2 as pb
@@ -75,6 +76,9 @@ def _of_tuned(model: pb.Model, project_id: str) -> Json:
         "parent": None if shared else model.parent or None,
         "job": None if shared else model.job_id or None,
         "step": model.step or None,
+        "evaluation": None
+        if shared or not model.evaluation_json
+        else json.loads(model.evaluation_json),
     }
 
 

@@ -13,17 +13,24 @@ from datetime import timedelta
 from importlib.metadata import version
 
 import grpc
-from argosy.api.trainer.v1 import graders_pb2_grpc, report_pb2_grpc, trainer_pb2_grpc
+from argosy.api.trainer.v1 import (
+    evaluations_pb2_grpc,
+    graders_pb2_grpc,
+    report_pb2_grpc,
+    trainer_pb2_grpc,
+)
 from argosy.kit import rpc
 from argosy.kit.bus import Bus
 from argosy.kit.db import Database
 from argosy.kit.lifecycle import Runtime
 from argosy.kit.outbox import Outbox
 from argosy.kit.rpc_server import serving
-from argosy.trainer import instance, rpc_graders, rpc_report
+from argosy.trainer import instance, rpc_evaluations, rpc_graders, rpc_report
 from argosy.trainer import rpc as rpc_tuning
+from argosy.trainer.completions import StoredCompletions
 from argosy.trainer.consumers import DURABLE, EVENTS, Consumer
 from argosy.trainer.domain.parameters.table import LONGEST_CONTEXT, Bounds
+from argosy.trainer.evaluations.evaluator import Evaluator, EvaluatorPolicy
 from argosy.trainer.load import ServingLoad
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.patience import insist
@@ -42,6 +49,9 @@ from argosy.trainer.task_keys import TaskKeys
 from argosy.trainer.upkeep import Upkeep
 from argosy.trainer.usecases.control import ControlJob
 from argosy.trainer.usecases.create import CreateJob
+from argosy.trainer.usecases.drift import CheckDrift
+from argosy.trainer.usecases.evaluation_answers import Answers
+from argosy.trainer.usecases.evaluations import Evaluations
 from argosy.trainer.usecases.graders import TryGrader
 from argosy.trainer.usecases.journal import Journal
 from argosy.trainer.usecases.planning import Planner
@@ -125,18 +135,32 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         Bounds(LONGEST_CONTEXT, settings.max_lora_rank),
     )
 
+    evaluator = Evaluator(
+        transactions,
+        sources,
+        task_keys,
+        registry.tell_metrics,
+        EvaluatorPolicy(settings.lease_seconds, settings.poll_seconds, settings.run_root),
+    )
+    drift = CheckDrift(transactions, sources, StoredCompletions(channel), settings.run_root)
+    evaluations = rpc_evaluations.EvaluationServicer(
+        Evaluations(transactions, sources, evaluator.wake), Answers(transactions), drift
+    )
     reports = rpc_report.ReportServicer(Reports(transactions, read, create))
     graders = rpc_graders.GraderService(TryGrader(task_keys.gateway))
 
     def serve(server: grpc.aio.Server) -> None:
         trainer_pb2_grpc.add_TuningServiceServicer_to_server(service, server)
         graders_pb2_grpc.add_GraderServiceServicer_to_server(graders, server)
+        evaluations_pb2_grpc.add_EvaluationServiceServicer_to_server(evaluations, server)
         report_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
 
     runtime.health.check("database", database.reachable)
     runtime.health.check("events", bus.durable)
     runtime.background(outbox.run(), "outbox")
     runtime.background(supervisor.run(), "supervisor")
+    runtime.background(evaluator.run(), "evaluator")
+    runtime.background(drift.watch(settings.drift_seconds), "drift")
     runtime.background(load.watch(), "serving load")
     runtime.background(
         bus.consume(DURABLE, EVENTS, Consumer(transactions, journal, run_root).handle),
@@ -150,7 +174,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
             settings,
             runtime.health,
             serve,
-            [rpc_tuning.SERVICE, rpc_graders.SERVICE, rpc_report.SERVICE],
+            [rpc_tuning.SERVICE, rpc_evaluations.SERVICE, rpc_graders.SERVICE, rpc_report.SERVICE],
         )
     )
 

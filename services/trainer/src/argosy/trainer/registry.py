@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +25,11 @@ from argosy.api.registry.v1 import (
     usage_reports_pb2,
     usage_reports_pb2_grpc,
 )
-from argosy.kit.errors import NotFound, Unavailable
+from argosy.kit.errors import Conflict, NotFound, Unavailable
 from argosy.kit.rpc import calling
 from argosy.trainer.domain import artifacts
+from argosy.trainer.domain.evaluation.evaluation import Evaluation
+from argosy.trainer.domain.evaluation.result import summaries
 
 _TIMEOUT: Final = 5.0
 # A stream that brings nothing for this long is dead.
@@ -69,6 +72,19 @@ class Registry:
         request = datasets_pb2.GetVersionRequest(project_id=project_id, version_id=version_id)
         with calling("registry"):
             return (await self._datasets.GetVersion(request, timeout=_TIMEOUT)).version
+
+    async def newest_version(self, project_id: str, dataset_id: str) -> str:
+        """Return the id of a data set's newest published version. Raises `NotFound`, `Conflict`."""
+        request = datasets_pb2.ListVersionsRequest(project_id=project_id, dataset_id=dataset_id)
+        with calling("registry"):
+            found = (await self._datasets.ListVersions(request, timeout=_TIMEOUT)).versions
+        published = [version for version in found if version.status == "published"]
+        if not published:
+            raise Conflict(
+                f"The data set '{dataset_id}' has no published version. Publish one first.",
+                code="version_not_published",
+            )
+        return max(published, key=lambda version: version.number).id
 
     async def lengths(
         self, project_id: str, source_id: str, model_id: str
@@ -161,6 +177,17 @@ class Registry:
         request = registry_pb2.DeleteModelRequest(project_id=project_id, model_id=model_id)
         with contextlib.suppress(NotFound), calling("registry"):
             await self._catalog.DeleteModel(request, timeout=_TIMEOUT)
+
+    async def tell_metrics(self, evaluation: Evaluation, found: Mapping[str, Any]) -> None:
+        """Put what an evaluation says on its tuned models; one that is gone is passed over."""
+        for model_id, told in summaries(evaluation, found):
+            request = registry_pb2.SetModelEvaluationRequest(
+                project_id=evaluation.project_id,
+                model_id=model_id,
+                evaluation_json=json.dumps(told, ensure_ascii=False),
+            )
+            with contextlib.suppress(NotFound), calling("registry"):
+                await self._catalog.SetModelEvaluation(request, timeout=_TIMEOUT)
 
     async def upload_result(
         self, project_id: str, file_id: str, filename: str, content: bytes

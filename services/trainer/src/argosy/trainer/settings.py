@@ -47,6 +47,11 @@ class TrainerSettings(DatabaseSettings):
     spend_seconds: float = Field(
         default=15.0, gt=0, description="How often jobs are held to their project's money."
     )
+    drift_seconds: float = Field(
+        default=24 * 3600.0,
+        gt=0,
+        description="How often what models are asked is compared with their training data.",
+    )
     stall_seconds: float = Field(
         default=1800.0, gt=0, description="A child that says nothing for this long is killed."
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 from argosy.api import ids
 from argosy.api.records import DIALOGUE
-from argosy.kit.errors import Internal, InvalidRequest
+from argosy.kit.errors import Conflict, Internal, InvalidRequest
 from argosy.trainer.registry import Registry
 
 _log = logging.getLogger(__name__)
@@ -57,6 +57,27 @@ class Sources:
             complaint = "was refused at its upload."
         # Files from before kinds were told are dialogues.
         return SourceInfo(file.id, file.kind or DIALOGUE, file.rows, file.sha256, complaint)
+
+    async def published(self, project_id: str, source_id: str) -> str:
+        """Return the id of what is read: of a data set its newest published version.
+
+        Raises `NotFound`, `InvalidRequest`, and `Conflict` for what is not published.
+        """
+        if source_id.startswith(ids.DATASET):
+            return await self._registry.newest_version(project_id, source_id)
+        info = await self.info(project_id, source_id)
+        if info.draft:
+            raise Conflict(
+                f"The version '{source_id}' is not published. Publish it first: what is measured "
+                "must not change any more.",
+                param="data",
+                code="version_not_published",
+            )
+        if info.complaint:
+            raise InvalidRequest(
+                f"The file '{source_id}' {info.complaint}", param="data", code="invalid_value"
+            )
+        return info.id
 
     async def lengths(
         self, project_id: str, source_id: str, model_id: str

@@ -429,6 +429,7 @@ class Model(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     SHARED_WITH_FIELD_NUMBER: _builtins.int
     MODALITIES_FIELD_NUMBER: _builtins.int
+    EVALUATION_JSON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The name that clients send."""
     kind: Global___ModelKind.ValueType
@@ -469,6 +470,8 @@ class Model(_message.Message):
     untrainable_reason: _builtins.str
     parent: _builtins.str
     """Tuned models: the version that training started from; empty where that was the base itself."""
+    evaluation_json: _builtins.str
+    """Tuned models: what their newest evaluation says, a JSON object; empty if there is none."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -520,10 +523,11 @@ class Model(_message.Message):
         parent: _builtins.str = ...,
         shared_with: _abc.Iterable[_builtins.str] | None = ...,
         modalities: _abc.Iterable[_builtins.str] | None = ...,
+        evaluation_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "architecture", b"architecture", "artifact", b"artifact", "artifact_bytes", b"artifact_bytes", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "modalities", b"modalities", "owned_by", b"owned_by", "parent", b"parent", "pinned_replicas", b"pinned_replicas", "pool", b"pool", "price", b"price", "project_id", b"project_id", "servable", b"servable", "shared_with", b"shared_with", "step", b"step", "trainable", b"trainable", "trainable_methods", b"trainable_methods", "trainable_scales", b"trainable_scales", "unservable_reason", b"unservable_reason", "untrainable_reason", b"untrainable_reason", "virtual_tokens", b"virtual_tokens", "weights_path", b"weights_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "architecture", b"architecture", "artifact", b"artifact", "artifact_bytes", b"artifact_bytes", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "evaluation_json", b"evaluation_json", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "modalities", b"modalities", "owned_by", b"owned_by", "parent", b"parent", "pinned_replicas", b"pinned_replicas", "pool", b"pool", "price", b"price", "project_id", b"project_id", "servable", b"servable", "shared_with", b"shared_with", "step", b"step", "trainable", b"trainable", "trainable_methods", b"trainable_methods", "trainable_scales", b"trainable_scales", "unservable_reason", b"unservable_reason", "untrainable_reason", b"untrainable_reason", "virtual_tokens", b"virtual_tokens", "weights_path", b"weights_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -865,6 +869,47 @@ class DeleteModelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteModelResponse: _TypeAlias = DeleteModelResponse  # noqa: Y015
+
+@_typing.final
+class SetModelEvaluationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    EVALUATION_JSON_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    model_id: _builtins.str
+    evaluation_json: _builtins.str
+    """JSON object."""
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        model_id: _builtins.str = ...,
+        evaluation_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluation_json", b"evaluation_json", "model_id", b"model_id", "project_id", b"project_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetModelEvaluationRequest: _TypeAlias = SetModelEvaluationRequest  # noqa: Y015
+
+@_typing.final
+class SetModelEvaluationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetModelEvaluationResponse: _TypeAlias = SetModelEvaluationResponse  # noqa: Y015
 
 @_typing.final
 class PublishAdapterRequest(_message.Message):

@@ -50,6 +50,11 @@ class CatalogServiceStub:
                 request_serializer=argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.DeleteModelRequest.SerializeToString,
                 response_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.DeleteModelResponse.FromString,
                 _registered_method=True)
+        self.SetModelEvaluation = channel.unary_unary(
+                '/argosy.api.registry.v1.CatalogService/SetModelEvaluation',
+                request_serializer=argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.SetModelEvaluationRequest.SerializeToString,
+                response_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.SetModelEvaluationResponse.FromString,
+                _registered_method=True)
         self.PublishAdapter = channel.stream_unary(
                 '/argosy.api.registry.v1.CatalogService/PublishAdapter',
                 request_serializer=argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.PublishAdapterRequest.SerializeToString,
@@ -80,6 +85,13 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetModelEvaluation(self, request, context):
+        """What the newest evaluation of a tuned model says, to be shown wherever models are chosen.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PublishAdapter(self, request_iterator, context):
         """Takes what a run made (see Artifact), judges its files and makes the model callable. Idempotent
         by `model.id`.
@@ -105,6 +117,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.DeleteModel,
                     request_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.DeleteModelRequest.FromString,
                     response_serializer=argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.DeleteModelResponse.SerializeToString,
+            ),
+            'SetModelEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetModelEvaluation,
+                    request_deserializer=argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.SetModelEvaluationRequest.FromString,
+                    response_serializer=argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.SetModelEvaluationResponse.SerializeToString,
             ),
             'PublishAdapter': grpc.stream_unary_rpc_method_handler(
                     servicer.PublishAdapter,
@@ -194,6 +211,33 @@ class CatalogService:
             '/argosy.api.registry.v1.CatalogService/DeleteModel',
             argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.DeleteModelRequest.SerializeToString,
             argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.DeleteModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetModelEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argosy.api.registry.v1.CatalogService/SetModelEvaluation',
+            argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.SetModelEvaluationRequest.SerializeToString,
+            argosy_dot_api_dot_registry_dot_v1_dot_registry__pb2.SetModelEvaluationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class CatalogServiceStub:
     """Sends everything that exists, then an entry with `synced`, then each change as it commits."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetModelRequest, _registry_pb2.GetModelResponse]
     DeleteModel: _grpc.UnaryUnaryMultiCallable[_registry_pb2.DeleteModelRequest, _registry_pb2.DeleteModelResponse]
+    SetModelEvaluation: _grpc.UnaryUnaryMultiCallable[_registry_pb2.SetModelEvaluationRequest, _registry_pb2.SetModelEvaluationResponse]
+    """What the newest evaluation of a tuned model says, to be shown wherever models are chosen."""
     PublishAdapter: _grpc.StreamUnaryMultiCallable[_registry_pb2.PublishAdapterRequest, _registry_pb2.PublishAdapterResponse]
     """Takes what a run made (see Artifact), judges its files and makes the model callable. Idempotent
     by `model.id`.
@@ -51,6 +53,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """Sends everything that exists, then an entry with `synced`, then each change as it commits."""
     GetModel: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetModelRequest, _registry_pb2.GetModelResponse]  # type: ignore[assignment]
     DeleteModel: _aio.UnaryUnaryMultiCallable[_registry_pb2.DeleteModelRequest, _registry_pb2.DeleteModelResponse]  # type: ignore[assignment]
+    SetModelEvaluation: _aio.UnaryUnaryMultiCallable[_registry_pb2.SetModelEvaluationRequest, _registry_pb2.SetModelEvaluationResponse]  # type: ignore[assignment]
+    """What the newest evaluation of a tuned model says, to be shown wherever models are chosen."""
     PublishAdapter: _aio.StreamUnaryMultiCallable[_registry_pb2.PublishAdapterRequest, _registry_pb2.PublishAdapterResponse]  # type: ignore[assignment]
     """Takes what a run made (see Artifact), judges its files and makes the model callable. Idempotent
     by `model.id`.
@@ -80,6 +84,14 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _registry_pb2.DeleteModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_registry_pb2.DeleteModelResponse, _abc.Awaitable[_registry_pb2.DeleteModelResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SetModelEvaluation(
+        self,
+        request: _registry_pb2.SetModelEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.SetModelEvaluationResponse, _abc.Awaitable[_registry_pb2.SetModelEvaluationResponse]]:
+        """What the newest evaluation of a tuned model says, to be shown wherever models are chosen."""
 
     @_abc_1.abstractmethod
     def PublishAdapter(

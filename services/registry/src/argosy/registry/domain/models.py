@@ -85,6 +85,8 @@ class Adapter:
     bytes: int = 0
     parent: str = ""
     runs_on: str = ""
+    # What its newest evaluation says, as JSON; empty if there is none.
+    evaluation: str = ""
 
     @property
     def whole(self) -> bool:

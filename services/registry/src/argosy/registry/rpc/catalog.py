@@ -55,6 +55,15 @@ class CatalogServicer(registry_pb2_grpc.CatalogServiceServicer):
             await self._models.delete(request.project_id, request.model_id)
         return pb.DeleteModelResponse()
 
+    async def SetModelEvaluation(  # noqa: N802
+        self, request: pb.SetModelEvaluationRequest, context: Any
+    ) -> pb.SetModelEvaluationResponse:
+        with edge():
+            await self._models.set_evaluation(
+                request.project_id, request.model_id, request.evaluation_json
+            )
+        return pb.SetModelEvaluationResponse()
+
     async def PublishAdapter(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.PublishAdapterRequest], context: Any
     ) -> pb.PublishAdapterResponse:

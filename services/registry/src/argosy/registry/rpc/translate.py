@@ -155,6 +155,7 @@ class Translator:
             artifact_bytes=adapter.bytes,
             parent=adapter.parent,
             shared_with=model.shared_with,
+            evaluation_json=adapter.evaluation,
         )
 
     def _weights_path(self, model: ServedAdapter) -> str:

@@ -96,6 +96,13 @@ async def mark_deleted(connection: AsyncConnection, model_id: str, now: datetime
     )
 
 
+async def set_evaluation(connection: AsyncConnection, model_id: str, text: str) -> None:
+    """Keep what the newest evaluation says."""
+    await connection.execute(
+        adapter.update().where(adapter.c.id == model_id).values(evaluation=text)
+    )
+
+
 async def known_folders(connection: AsyncConnection, names: Sequence[str]) -> set[str]:
     """Return those of the folder names that an adapter, not deleted, owns."""
     rows = await connection.scalars(
@@ -159,4 +166,5 @@ def _adapter(row: sa.Row[tuple[object, ...]]) -> Adapter:
         bytes=row.bytes,
         parent=row.parent,
         runs_on=row.runs_on,
+        evaluation=row.evaluation,
     )

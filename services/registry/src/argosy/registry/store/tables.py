@@ -145,6 +145,8 @@ adapter: Final = sa.Table(
     sa.Column("bytes", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("parent", sa.Text, nullable=False, server_default=""),
     sa.Column("runs_on", sa.Text, nullable=False, server_default="", index=True),
+    # What the newest evaluation says: JSON as it is shown; empty if there is none.
+    sa.Column("evaluation", sa.Text, nullable=False, server_default=""),
 )
 
 # Which other projects may call an adapter.

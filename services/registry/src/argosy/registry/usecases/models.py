@@ -44,6 +44,17 @@ class Models:
             raise unknown_model(model_id)
         return found[0], revision
 
+    async def set_evaluation(self, project_id: str, model_id: str, text: str) -> None:
+        """Keep what the newest evaluation of a tuned model says; raises NotFound."""
+        async with self._database.begin() as connection:
+            await changes.lock(connection)
+            found = await adapters.alive(connection, [model_id])
+            if not found or found[0].adapter.project_id != project_id:
+                raise unknown_model(model_id)
+            await adapters.set_evaluation(connection, model_id, text)
+            await changes.append(connection, [Change(EntryKind.MODEL, model_id)])
+        self._feed.wake()
+
     async def delete(self, project_id: str, model_id: str) -> None:
         """Delete a tuned model or a checkpoint of the project.
 

@@ -14,13 +14,15 @@ from argosy.api.records import COMPRESSION
 from argosy.trainer.domain.diagnosis.diagnose import diagnose
 from argosy.trainer.domain.diagnosis.findings import RunSeries
 from argosy.trainer.domain.diagnosis.series import Series
+from argosy.trainer.domain.evaluation.evaluation import Evaluation
 from argosy.trainer.domain.job import Checkpoint, Job, MetricsRow, Observation
-from argosy.trainer.reports import compression
+from argosy.trainer.reports import compression, evaluated
 from argosy.trainer.reports.report import Dropped, KeptCheckpoint, Report
 
 # The kinds of observations that a report tells, as the recorder writes them.
 _DROPPED: Final = "dropped"
 _INTERRUPTED: Final = "interruption"
+_DRIFT: Final = "drift"
 # A loss above this has no perplexity worth showing: the curve would be all spike.
 _LARGEST_LOSS: Final = 20.0
 
@@ -30,11 +32,13 @@ def compile_report(
     rows: Sequence[MetricsRow],
     checkpoints: Sequence[Checkpoint],
     observations: Sequence[Observation],
+    evaluations: Sequence[Evaluation] = (),
 ) -> Report:
     """Return the report of a job, finished or not, from its rows in order of step."""
     curves = _curves(rows)
     plan = job.plan
     kept = sorted(checkpoints, key=lambda checkpoint: checkpoint.step)
+    train_score, held_out_score = evaluated.scores(job.training_file, evaluations)
     run = RunSeries(
         total_steps=job.total_steps,
         epochs=plan.whole("n_epochs", 1) if plan else 1,
@@ -44,7 +48,10 @@ def compile_report(
         valid_accuracy=curves["valid_mean_token_accuracy"],
         records={row.step: tuple(row.records) for row in rows if row.records},
         checkpoints=tuple(checkpoint.step for checkpoint in kept),
+        train_score=train_score,
+        held_out_score=held_out_score,
     )
+    drift = next((seen.data for seen in observations if seen.kind == _DRIFT), None)
     return Report(
         job_id=job.id,
         model=job.model,
@@ -64,11 +71,12 @@ def compile_report(
         interruptions=tuple(
             seen.data["resumed_from"] for seen in observations if seen.kind == _INTERRUPTED
         ),
-        curves=curves,
+        curves=curves | evaluated.curves(evaluations),
         checkpoints=tuple(
             KeptCheckpoint(c.step, c.model_id, c.train_loss, c.valid_loss) for c in kept
         ),
-        diagnosis=diagnose(run),
+        diagnosis=diagnose(run, evaluated.findings(job, evaluations, drift)),
+        evaluations=evaluated.shown(evaluations),
         error=job.error.message if job.error else "",
         notes=_notes(job, rows),
     )

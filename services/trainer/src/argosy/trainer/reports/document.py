@@ -58,6 +58,7 @@ def to_json(report: Report) -> Json:
             }
             for kept in report.checkpoints
         ],
+        "evaluations": [dict(each) for each in report.evaluations],
         "error": report.error or None,
         "notes": list(report.notes),
     }

@@ -33,6 +33,12 @@ _HEADLINE: Final = {
     Verdict.OVERFIT: "Overfit",
     Verdict.JITTER: "Restless: look at the data",
     Verdict.TOO_SHORT: "Too short to judge",
+    Verdict.WORSE: "Worse than before tuning",
+    Verdict.FORGOT: "Forgot what it could",
+    Verdict.NO_GAIN: "No sure gain",
+    Verdict.IMPROVED: "Better than before tuning",
+    Verdict.KEPT: "Kept what it could",
+    Verdict.DRIFTED: "Requests have moved away from the training data",
 }
 
 
@@ -42,6 +48,7 @@ def to_html(report: Report) -> bytes:
         _head(report),
         _findings(report),
         _charts(report),
+        _evaluations(report),
         _checkpoints(report),
         _table("Parameters", report.parameters.items()),
         _data(report),
@@ -132,6 +139,34 @@ def _figure(report: Report, title: str, curves: Mapping[str, Series]) -> str:
     return (
         f"<figure><h3>{escape(title)}</h3>"
         f"{line_chart(title, curves, marks=marks, spikes=spikes)}{legend(names)}</figure>"
+    )
+
+
+def _evaluations(report: Report) -> str:
+    """Show every figure with its task type, without which it says little."""
+    rows = []
+    for each in report.evaluations:
+        task, headline = each["task_type"], each["headline"]
+        for entry in each["models"]:
+            figures = ", ".join(
+                f"{name.replace('_', ' ')} {_number(figure['value'])}"
+                for name, figure in entry["metrics"].items()
+            )
+            best = entry["metrics"].get(headline, {"low": None, "high": None, "reading": ""})
+            rows.append(
+                f"<tr><td>{escape(each['purpose'].replace('_', ' '))}<br>"
+                f"<code>{escape(each['data'])}</code></td>"
+                f"<td>{escape(task)}</td><td>{escape(entry['role'])}<br>"
+                f"<code>{escape(entry['model'])}</code></td>"
+                f"<td>{escape(figures)}<br><span class=soft>{escape(headline.replace('_', ' '))} "
+                f"lies between {_number(best['low'])} and {_number(best['high'])}. "
+                f"{escape(best['reading'])}</span></td></tr>"
+            )
+    if not rows:
+        return ""
+    return (
+        "<h2>Evaluations</h2><table><tr><th>of<th>task type<th>model<th>figures</tr>"
+        f"{''.join(rows)}</table>"
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from argosy.trainer.domain.diagnosis.diagnose import Diagnosis
 from argosy.trainer.domain.diagnosis.series import Series
@@ -59,3 +60,5 @@ class Report:
     diagnosis: Diagnosis
     error: str = ""
     notes: tuple[str, ...] = field(default=())
+    # As they are stored, oldest first.
+    evaluations: tuple[Mapping[str, Any], ...] = field(default=())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from argosy.kit.clock import Clock
@@ -22,6 +22,7 @@ from argosy.trainer.patience import insist
 from argosy.trainer.runs.outcomes import LeaseLost
 from argosy.trainer.store import history, jobs, leases
 from argosy.trainer.store.transactions import Connection, Transactions
+from argosy.trainer.usecases import evaluations
 from argosy.trainer.usecases.journal import Journal
 
 _TRAINING = (State.RUNNING,)
@@ -231,6 +232,7 @@ class Recorder:
                 completed_steps=last,
             )
             await self._journal.usage(connection, job, tokens, actual.seconds or 0.0)
+            await evaluations.follow(connection, replace(job, final_step=final_step))
 
         await self._write(write, (State.FINALIZING,))
         self._journal.committed()

@@ -60,7 +60,7 @@ class ReadJobs:
         self, project_id: str, page: Page, metadata: Mapping[str, str]
     ) -> tuple[list[Job], bool]:
         """Return the jobs and whether there are more."""
-        limit = _limit(page, default=20, most=MAX_LIMIT)
+        limit = limited(page, default=20, most=MAX_LIMIT)
         async with self._transactions.begin() as connection:
             found = await jobs.page(
                 connection,
@@ -70,7 +70,7 @@ class ReadJobs:
                 ascending=page.ascending,
                 metadata=metadata,
             )
-        return _cut(found, limit, page)
+        return cut(found, limit, page)
 
     async def events(self, project_id: str, job_id: str, page: Page) -> tuple[list[JobEvent], bool]:
         """Return the job's events and whether there are more. Raises `NotFound`."""
@@ -101,13 +101,13 @@ class ReadJobs:
         default: int,
         most: int,
     ) -> tuple[list[T], bool]:
-        limit = _limit(page, default=default, most=most)
+        limit = limited(page, default=default, most=most)
         async with self._transactions.begin() as connection:
             await _job(connection, project_id, job_id)
             found = await read(
                 connection, job_id, after=page.after, limit=limit + 1, ascending=page.ascending
             )
-        return _cut(found, limit, page)
+        return cut(found, limit, page)
 
 
 async def _job(connection: Connection, project_id: str, job_id: str) -> Job:
@@ -117,7 +117,8 @@ async def _job(connection: Connection, project_id: str, job_id: str) -> Job:
     return job
 
 
-def _limit(page: Page, *, default: int, most: int) -> int:
+def limited(page: Page, *, default: int, most: int) -> int:
+    """Return how many are shown. Raises `InvalidRequest`."""
     limit = page.limit or default
     if not 1 <= limit <= most:
         raise InvalidRequest(
@@ -128,7 +129,8 @@ def _limit(page: Page, *, default: int, most: int) -> int:
     return limit
 
 
-def _cut(found: list[T] | None, limit: int, page: Page) -> tuple[list[T], bool]:
+def cut(found: list[T] | None, limit: int, page: Page) -> tuple[list[T], bool]:
+    """Return a page of what was read with one too many, and whether there are more."""
     if found is None:
         raise InvalidRequest(
             f"'after' names nothing in this list: '{page.after}'. "

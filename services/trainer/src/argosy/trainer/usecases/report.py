@@ -15,7 +15,7 @@ from argosy.trainer.domain.asked import Asked
 from argosy.trainer.domain.job import Job
 from argosy.trainer.reports.compile import compile_report
 from argosy.trainer.reports.report import Report
-from argosy.trainer.store import history
+from argosy.trainer.store import evaluations, history
 from argosy.trainer.store.transactions import Transactions
 from argosy.trainer.usecases.create import CreateJob, JobRequest
 from argosy.trainer.usecases.read import MAX_LIMIT, Page, ReadJobs
@@ -88,7 +88,11 @@ class Reports:
         series = await self._read.series(project_id, job_id, after=0)
         page = Page(after="", limit=MAX_LIMIT, ascending=True)
         kept, _ = await self._read.checkpoints(project_id, job_id, page)
-        return series.job, compile_report(series.job, series.steps, kept, series.observations)
+        async with self._transactions.begin() as connection:
+            judged = await evaluations.finished_of(connection, job_id)
+        return series.job, compile_report(
+            series.job, series.steps, kept, series.observations, judged
+        )
 
 
 def _resolved(job: Job, changes: Changes) -> dict[str, float | int]:

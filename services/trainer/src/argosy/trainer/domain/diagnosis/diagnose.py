@@ -5,6 +5,7 @@ Knows which answer outweighs which. Does not know where curves come from or how 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,12 +16,18 @@ from argosy.trainer.domain.diagnosis.jitter import jitter
 from argosy.trainer.domain.diagnosis.overfit import overfit
 
 _WEIGHT: Final = (
+    Verdict.WORSE,
+    Verdict.FORGOT,
     Verdict.NOT_CONVERGED,
     Verdict.OVERFIT,
     Verdict.JITTER,
     Verdict.UNFINISHED,
+    Verdict.DRIFTED,
+    Verdict.NO_GAIN,
     Verdict.TOO_SHORT,
     Verdict.CONVERGED,
+    Verdict.IMPROVED,
+    Verdict.KEPT,
     Verdict.EVALUATE,
 )
 
@@ -53,11 +60,11 @@ class Diagnosis:
         return next((dict(f.changes) for f in self.findings if f.changes), {})
 
 
-def diagnose(run: RunSeries) -> Diagnosis:
-    """Return what the curves of `run` say."""
+def diagnose(run: RunSeries, further: Sequence[Finding] = ()) -> Diagnosis:
+    """Return what the curves of `run` say, with what is known besides: `further`."""
     own = convergence(run)
     others = (jitter(run), together(run))
-    found = [own, *overfit(run), *(finding for finding in others if finding is not None)]
+    found = [own, *overfit(run), *(finding for finding in others if finding is not None), *further]
     found.sort(key=lambda finding: _WEIGHT.index(finding.verdict))
     return Diagnosis(
         findings=tuple(found),

@@ -25,6 +25,13 @@ class Verdict(StrEnum):
     # Training and validation are fine together: evaluate the model.
     EVALUATE = "evaluate"
     TOO_SHORT = "too_short"
+    # What evaluations say, which compare answers and not curves.
+    WORSE = "worse"
+    FORGOT = "forgot"
+    NO_GAIN = "no_gain"
+    IMPROVED = "improved"
+    KEPT = "kept"
+    DRIFTED = "drifted"
 
 
 class Severity(StrEnum):

@@ -29,16 +29,23 @@ class Gateway:
 
     def chat(self, body: dict[str, Any]) -> str:
         """The text of the first choice. Raises GraderFailed, at once for a refusal."""
-        answer = self._post("/chat/completions", body)
+        answer = self.post("/chat/completions", body)
         try:
             return str(answer["choices"][0]["message"]["content"] or "")
         except (LookupError, TypeError) as error:
             raise GraderFailed(f"the gateway's answer is no completion: {answer}") from error
 
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """What it answers, read from JSON. Raises GraderFailed, at once for a refusal."""
+        return self._ask(path, json.dumps(body).encode())
+
+    def get(self, path: str) -> Any:
+        return self._ask(path, None)
+
+    def _ask(self, path: str, body: bytes | None) -> Any:
         request = urllib.request.Request(  # noqa: S310 - the URL is the supervisor's
             self.url + path,
-            data=json.dumps(body).encode(),
+            data=body,
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"},
         )
         attempt = 0

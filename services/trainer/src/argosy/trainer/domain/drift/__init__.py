@@ -1,0 +1,1 @@
+"""Whether what a model is asked has moved away from what it was trained on. Pure."""

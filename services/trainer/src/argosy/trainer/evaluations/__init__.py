@@ -1,0 +1,1 @@
+"""The work of evaluations: records read, models asked, answers judged. Resumed answer by answer."""
