@@ -12,7 +12,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,18 +75,35 @@ async def publish(cluster: Cluster) -> None:
             await client.publish(name, *FITTING, base=MODEL, job=f"ftjob-{number}")
 
 
-def fail(cluster: Cluster) -> list[tuple[int, Any]]:
-    """Return what is done once so many requests have ended."""
-    return [
+async def cut_off(cluster: Cluster) -> str:
+    """Kill a gateway amid an answer, beside all others that it gives; return the answer's id."""
+    body = {
+        "model": MODEL, "stream": True, "max_tokens": 1500,
+        "messages": [{"role": "user", "content": "A long story"}],
+    }  # fmt: skip
+    async with httpx.AsyncClient(
+        headers={"authorization": f"Bearer {cluster.key}"}, timeout=60
+    ) as client:
+        while True:
+            path = f"{cluster.url('gateway-2')}/v1/chat/completions"
+            async with client.stream("POST", path, json=body) as answer:
+                events = 0
+                async for line in answer.aiter_lines():
+                    events += bool(line) and answer.status_code == 200
+                    if events == 3:
+                        cluster.kill("gateway-2")
+                        return answer.headers["x-request-id"]
+
+
+async def load(cluster: Cluster) -> tuple[Seen, str]:
+    cutting: list[asyncio.Task[str]] = []
+    # What is done once so many requests have ended.
+    faults: list[tuple[int, Callable[[], object]]] = [
         (COUNT // 5, lambda: cluster.kill("nats")),
         (2 * COUNT // 5, lambda: cluster.kill("registry")),
-        (3 * COUNT // 5, lambda: cluster.kill("gateway-2")),
+        (3 * COUNT // 5, lambda: cutting.append(asyncio.create_task(cut_off(cluster)))),
         (4 * COUNT // 5, lambda: cluster.kill("nats")),
     ]
-
-
-async def load(cluster: Cluster) -> Seen:
-    faults = fail(cluster)
 
     def progress(ended: int) -> None:
         if faults and ended >= faults[0][0]:
@@ -96,7 +113,7 @@ async def load(cluster: Cluster) -> Seen:
     crowd = MixedLoad(urls, cluster.key, [MODEL, MODEL, *ADAPTERS], random.Random(SEED), progress)
     seen = await crowd.run(COUNT, AT_ONCE)
     assert not faults
-    return seen
+    return seen, await cutting[0]
 
 
 def reported(cluster: Cluster) -> dict[str, Row]:
@@ -153,7 +170,7 @@ def test_the_ledger_equals_what_the_engines_report(cluster: Cluster) -> None:
     for name in ENGINES:
         faults = {"slow_ms": 4, "prefill_ms": 1, "status": 500, "status_every": 9}
         httpx.post(f"{cluster.url(name)}/_fault", json=faults, timeout=5).raise_for_status()
-    seen = asyncio.run(load(cluster))
+    seen, cut = asyncio.run(load(cluster))
     rows, engines = settle(cluster, seen), reported(cluster)
     assert len(seen.complete) > COUNT / 3
     assert len(seen.left) > COUNT / 20
@@ -180,8 +197,9 @@ def test_the_ledger_equals_what_the_engines_report(cluster: Cluster) -> None:
             assert {kind: row[kind] for kind in KINDS} == {kind: used[kind] for kind in KINDS}
     # Whatever an engine worked on is somebody's, though its gateway was killed.
     assert not engines.keys() - rows.keys()
-    died = [row for row in rows.values() if row["outcome"] == "gateway_died"]
-    assert any(row["output_tokens"] for row in died)
+    assert rows[cut]["outcome"] == "gateway_died"
+    assert 0 < rows[cut]["output_tokens"] <= engines[cut]["output_tokens"]
+    died = sum(row["outcome"] == "gateway_died" for row in rows.values())
     # To the token: what was billed, and what engines did beyond that, is what they have counted.
     done = {kind: sum(used[kind] for used in engines.values()) for kind in KINDS}
     billed = {kind: sum(row[kind] for row in rows.values()) for kind in KINDS}
@@ -191,7 +209,7 @@ def test_the_ledger_equals_what_the_engines_report(cluster: Cluster) -> None:
     assert unattributed(cluster) == beyond["input_tokens"] + beyond["output_tokens"]
     print(
         f"{len(rows)} rows, {len(engines)} at engines; complete {len(seen.complete)}, "
-        f"left {len(seen.left)}, refused {seen.refused}, cut {seen.cut}, died {len(died)}; "
+        f"left {len(seen.left)}, refused {seen.refused}, cut {seen.cut}, died {died}; "
         f"estimated {sum(row['estimated'] for row in rows.values())}; tokens at engines {done}, "
         f"beyond what was billed {beyond}"
     )
