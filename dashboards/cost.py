@@ -32,6 +32,13 @@ BOARD: Final = Board(
                     f"count(sum by (project_id) ({_TODAY}) > 0) or vector(0)",
                 ),
                 Number("Tokens trained", "short", "sum(argosy_trainer_tokens_total)"),
+                Number(
+                    "Tokens for nobody",
+                    "short",
+                    'sum(max by (pool, kind) (argosy_registry_unattributed_tokens{kind!="cached_input"}))'
+                    " or vector(0)",
+                    description="Engines made these today, and nobody was billed for them.",
+                ),
             ),
         ),
         (
