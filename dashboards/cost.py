@@ -14,6 +14,7 @@ _TODAY: Final = (
     'max by (project_id, model) (argosy_registry_day_cost_micros{project_id=~"$project"}) / 1e6'
 )
 _HOUR: Final = 'argosy:cost:per_hour{project_id=~"$project"}'
+_NOBODYS: Final = 'max by (pool, kind) (argosy_registry_unattributed_tokens{kind!="cached_input"})'
 _USAGE: Final = "rate(gen_ai_client_token_usage_sum[$__rate_interval])"
 
 BOARD: Final = Board(
@@ -35,8 +36,7 @@ BOARD: Final = Board(
                 Number(
                     "Tokens for nobody",
                     "short",
-                    'sum(max by (pool, kind) (argosy_registry_unattributed_tokens{kind!="cached_input"}))'
-                    " or vector(0)",
+                    f"sum({_NOBODYS}) or vector(0)",
                     description="Engines made these today, and nobody was billed for them.",
                 ),
             ),
