@@ -10,7 +10,8 @@ from argosy.api.registry.v1.registry_pb2 import Limits as LimitsMessage
 from argosy.api.registry.v1.registry_pb2 import Model, Price
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.cells import Cells
-from argosy.gateway.access.limits import Limits, Reservation, cost_of
+from argosy.gateway.access.limits import Limits, Reservation
+from argosy.gateway.access.prices import cost_of
 from argosy.gateway.errors import render
 from argosy.kit.clock import ManualClock
 from argosy.kit.errors import QuotaExceeded, RateLimited

@@ -15,7 +15,8 @@ from typing import Final, Protocol
 
 from argosy.api.registry.v1.metering_pb2 import ReadDayResponse
 from argosy.api.registry.v1.registry_pb2 import Price
-from argosy.gateway.access.limits import Limits, cost_of
+from argosy.gateway.access.limits import Limits
+from argosy.gateway.access.prices import cost_of
 from argosy.kit.errors import ApiError
 
 _log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from argosy.gateway.access import windows
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.cells_file import CHANGES
+from argosy.gateway.access.prices import cost_of, dearest
 from argosy.gateway.access.refusals import (
     Headers,
     limit_headers,
@@ -38,7 +39,6 @@ Prices = Callable[[Model], Price | None]
 _CALLERS: Final = 1 << 16
 # More than any request is; keeps sums within a word.
 _MOST_TOKENS: Final = 1 << 32
-_MOST_COST: Final = 1 << 55
 
 
 class Reservation:
@@ -168,7 +168,7 @@ class Limits:
         if account.days:
             day = cells.day(now)
             price = self._prices(model)
-            cost = _dearest(price, tokens)
+            cost = dearest(price, tokens)
         for subject in subjects:
             subject.take(second, day, tokens, cost)
         reservation = Reservation(self, subjects, second, day, tokens, cost, price)
@@ -288,23 +288,3 @@ class Limits:
                 code="limits_unavailable",
             ) from error
         account.epoch = cells.epoch
-
-
-def cost_of(price: Price | None, input_tokens: int, cached: int, output_tokens: int) -> int:
-    """Return tokens times the price of a million: millionths of a micro-unit."""
-    if price is None:
-        return 0
-    cached = min(cached, input_tokens)
-    cost = (
-        (input_tokens - cached) * price.input
-        + cached * price.cached_input
-        + output_tokens * price.output
-    )
-    return min(cost, _MOST_COST)
-
-
-def _dearest(price: Price | None, tokens: int) -> int:
-    """Return what `tokens` cost at most: which of them are output is not known yet."""
-    if price is None:
-        return 0
-    return min(tokens * max(price.input, price.output), _MOST_COST)

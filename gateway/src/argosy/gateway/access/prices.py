@@ -1,9 +1,17 @@
-"""Which price holds for a model."""
+"""Which price holds for a model, and what tokens cost by it.
+
+Costs are tokens times the price of a million: whole numbers, millionths of a micro-unit.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 from argosy.api.registry.v1.registry_pb2 import Model, Price
 from argosy.gateway.catalog import Catalog
+
+# Keeps sums within a word.
+_MOST_COST: Final = 1 << 55
 
 
 class Prices:
@@ -22,3 +30,23 @@ class Prices:
             return model.price
         base = self._catalog.model("", model.base) if model.base else None
         return base.price if base is not None and base.HasField("price") else None
+
+
+def cost_of(price: Price | None, input_tokens: int, cached: int, output_tokens: int) -> int:
+    """Return what tokens cost; `cached` are of the input."""
+    if price is None:
+        return 0
+    cached = min(cached, input_tokens)
+    cost = (
+        (input_tokens - cached) * price.input
+        + cached * price.cached_input
+        + output_tokens * price.output
+    )
+    return min(cost, _MOST_COST)
+
+
+def dearest(price: Price | None, tokens: int) -> int:
+    """Return what `tokens` cost at most: which of them are output is not known yet."""
+    if price is None:
+        return 0
+    return min(tokens * max(price.input, price.output), _MOST_COST)
