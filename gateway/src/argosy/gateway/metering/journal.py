@@ -31,7 +31,7 @@ _LENGTH, _READ, _CACHED, _WRITTEN = range(4)
 _RECORD: Final = 32
 _LARGEST: Final = _SLOT_BYTES - _RECORD
 # Far more than a gateway has at its engines; what finds no slot is in no danger but a kill.
-_SLOTS: Final = 4096
+_SLOTS: Final = 2048
 
 
 # When it began, in Unix seconds.
