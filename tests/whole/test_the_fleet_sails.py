@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from argosy.cli.demo.charts import make_task
@@ -182,3 +184,33 @@ def test_what_vllm_cannot_load_answers_too(fleet: Fleet) -> None:
     assert ended.fine_tuned_model is not None
     _say(client, ended.fine_tuned_model)
     assert "Paris" in _say(client, BASE)
+
+
+def _prefix_cache_hits(fleet: Fleet) -> float:
+    """Return how many tokens of prompts the engine has found in its prefix cache so far."""
+    told = httpx.get(f"http://127.0.0.1:{fleet.process('engine')['port']}/metrics", timeout=30).text
+    found = re.findall(r"^vllm:prefix_cache_hits_total(?:\{.*\})? (\S+)$", told, re.MULTILINE)
+    assert found, told[:2000]
+    return sum(map(float, found))
+
+
+def test_ab11_the_engines_prefix_cache_is_apart_for_each_project(fleet: Fleet) -> None:
+    ours = fleet.client()
+    projects = ours.admin.organization.projects
+    theirs = projects.service_accounts.create(projects.create(name="Others").id, name="prober")
+    assert theirs.api_key is not None
+    others = ours.with_options(api_key=theirs.api_key.value)
+    # Longer than some blocks of the cache, and never sent before.
+    prompt = " ".join(f"The {number}th ship carries salt and amber." for number in range(60))
+
+    def hits(client: openai.OpenAI) -> float:
+        before = _prefix_cache_hits(fleet)
+        _say(client, BASE, prompt)
+        return _prefix_cache_hits(fleet) - before
+
+    assert hits(ours) == 0
+    primed = hits(ours)
+    assert primed > 0
+    # A guess of what the first project has sent is as cold as if it never had been there.
+    assert hits(others) == 0
+    assert hits(others) == primed

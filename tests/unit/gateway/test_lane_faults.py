@@ -171,6 +171,7 @@ async def test_a_stalled_answer_that_does_not_stream_is_given_up(make_plane: Any
         answer = await client.post("/v1/chat/completions", json=STREAM | {"stream": False})
     assert answer.status_code == 504
     assert answer.json()["error"]["code"] == "upstream_timeout"
+    assert "within 0.3 s" in answer.json()["error"]["message"]
     await plane.settled()
 
 

@@ -101,3 +101,13 @@ def test_it_stops_to_learn_from_a_client_whose_heads_all_differ() -> None:
 )
 def test_which_urls_are_the_lanes(url: bytes, operation: Operation | None) -> None:
     assert operation_at(url) is operation
+
+
+def test_a_new_connection_knows_what_another_learned_last() -> None:
+    first = learned()
+    second = Familiar(first)
+    assert second.body(request(b"null"), MOST) == b"null"
+    assert second.meaning is first.meaning
+    first.forget()
+    assert second.body(request(b"{}"), MOST) == b"{}"
+    assert Familiar(first).body(request(b"{}"), MOST) is None

@@ -23,10 +23,11 @@ class Familiar(Generic[T]):
 
     __slots__ = ("_after", "_before", "_vain", "meaning")
 
-    def __init__(self) -> None:
-        self.meaning: T | None = None
-        self._before = b""
-        self._after = b""
+    def __init__(self, like: Familiar[T] | None = None) -> None:
+        """With `like`, what that one knows now is known from the start."""
+        self.meaning: T | None = None if like is None else like.meaning
+        self._before = b"" if like is None else like._before
+        self._after = b"" if like is None else like._after
         self._vain = 0
 
     def body(self, data: bytes, most: int) -> bytes | None:

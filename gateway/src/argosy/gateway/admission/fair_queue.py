@@ -121,6 +121,8 @@ class FairQueue(Generic[T]):
         self.room = room
         self.credit = credit
         self.waiting = 0
+        # Of all priorities.
+        self._of_project: dict[str, int] = {}
         # Highest first.
         self._classes: dict[int, _Class[T]] = {
             priority: _Class(held) for priority in sorted(_THRESHOLD, reverse=True)
@@ -128,7 +130,7 @@ class FairQueue(Generic[T]):
 
     def has_room(self, priority: int, project_id: str) -> bool:
         """Tell whether one more request of the project may wait."""
-        own = sum(found.of_project(project_id) for found in self._classes.values())
+        own = self._of_project.get(project_id, 0)
         return own < _THRESHOLD[priority] * (self.room - self.waiting)
 
     def ahead(self, priority: int, project_id: str, share: float) -> float:
@@ -145,18 +147,27 @@ class FairQueue(Generic[T]):
         waiter = Waiter(item, priority, project_id, share)
         self._classes[priority].push(waiter, self.credit)
         self.waiting += 1
+        self._of_project[project_id] = self._of_project.get(project_id, 0) + 1
         return waiter
 
     def pop(self) -> T | None:
         """Remove and return who is next; None if nobody waits."""
         for found in self._classes.values():
             if found.waiting:
-                self.waiting -= 1
-                return found.pop().item
+                waiter = found.pop()
+                self._forget(waiter.project_id)
+                return waiter.item
         return None
 
     def remove(self, waiter: Waiter[T]) -> None:
         """Remove one that no longer waits; without effect for one that has been served."""
         if not waiter.gone:
             self._classes[waiter.priority].remove(waiter)
-            self.waiting -= 1
+            self._forget(waiter.project_id)
+
+    def _forget(self, project_id: str) -> None:
+        self.waiting -= 1
+        if left := self._of_project[project_id] - 1:
+            self._of_project[project_id] = left
+        else:
+            del self._of_project[project_id]

@@ -265,9 +265,11 @@ class Admission(Collector):
 
     def _refuse_hopeless(self, gate: _Gate, caller: Caller, priority: int, patience: float) -> None:
         expected = gate.expected_wait(priority, caller)
-        if expected > patience or not gate.queue.has_room(priority, caller.project_id):
-            self._overloaded_until = self._clock.monotonic() + _OVERLOADED_SECONDS
-        if not gate.queue.has_room(priority, caller.project_id):
+        room = gate.queue.has_room(priority, caller.project_id)
+        if room and expected <= patience:
+            return
+        self._overloaded_until = self._clock.monotonic() + _OVERLOADED_SECONDS
+        if not room:
             gate.counts[Entry.FULL] += 1
             raise QueueFull(
                 f"The queue of pool {gate.name!r} has no more room for requests of your project: "
@@ -275,14 +277,13 @@ class Admission(Collector):
                 "few seconds, or send fewer requests at once.",
                 headers=_retry_after(expected) if expected else (),
             )
-        if expected > patience:
-            gate.counts[Entry.SHED] += 1
-            raise QueueFull(
-                f"Pool {gate.name!r} is overloaded: it would wait {expected:.3g} s and may "
-                f"wait {max(patience, 0.0):.3g}. Try again later, or send fewer requests at once.",
-                code="overloaded",
-                headers=_retry_after(expected - patience),
-            )
+        gate.counts[Entry.SHED] += 1
+        raise QueueFull(
+            f"Pool {gate.name!r} is overloaded: it would wait {expected:.3g} s and may "
+            f"wait {max(patience, 0.0):.3g}. Try again later, or send fewer requests at once.",
+            code="overloaded",
+            headers=_retry_after(expected - patience),
+        )
 
 
 def _too_late(turn: asyncio.Future[None]) -> None:

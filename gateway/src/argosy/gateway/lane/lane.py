@@ -10,7 +10,9 @@ import asyncio
 from typing import Any
 
 from argosy.gateway.errors import Draining, render
+from argosy.gateway.familiar import Familiar
 from argosy.gateway.lane.asgi import ASGIApp, Receive, Scope, Send
+from argosy.gateway.lane.connection.head import Head
 from argosy.gateway.lane.connection.heads import Heads
 from argosy.gateway.lane.connection.protocol import LaneProtocol
 from argosy.gateway.lane.drain import DRAINING, Drain
@@ -28,6 +30,8 @@ class Lane:
         self.drain = drain
         self.heads = Heads()
         self.turn = Turn()
+        # The head that a connection learned last: a client sends the same one over all of its.
+        self.familiar: Familiar[Head] = Familiar()
         self._inner = inner
 
     def protocol(

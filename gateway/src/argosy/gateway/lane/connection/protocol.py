@@ -78,7 +78,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._head = b""
         # No message has begun that is not complete.
         self._between = True
-        self._familiar: Familiar[Head] = Familiar()
+        self._familiar = Familiar(lane.familiar)
         self._most = lane.rooms.limits.max_body_bytes
         self._broken = False
 
@@ -120,6 +120,7 @@ class LaneProtocol(HttpToolsProtocol):
             self._head_continues(data)
         elif fresh and self._between and self._inbound is not None:
             remember(self._familiar, data, self._inbound.head)
+            self.lane.familiar = self._familiar
 
     def _again(self, data: bytes) -> bool:
         """Take a request whose head is the last one's, if that is what `data` is."""

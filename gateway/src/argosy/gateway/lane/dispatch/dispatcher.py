@@ -30,7 +30,7 @@ from argosy.gateway.lane.dispatch.attempts import Attempts
 from argosy.gateway.lane.dispatch.errand import Errand, Sender
 from argosy.gateway.lane.dispatch.explanation import explained, route_header
 from argosy.gateway.lane.dispatch.pool_way import PoolWay
-from argosy.gateway.lane.dispatch.refusal import public, refusal, retry_after, unservable
+from argosy.gateway.lane.dispatch.refusal import late, public, refusal, retry_after, unservable
 from argosy.gateway.lane.dispatch.salt import salted
 from argosy.gateway.lane.request.completion import CompletionRequest
 from argosy.gateway.placement.adapters import Placement
@@ -54,6 +54,10 @@ class Timeouts:
     whole: float = 300.0
     between_tokens: float = 30.0
     total: float = 600.0
+
+    def until_answer(self, *, stream: bool) -> float:
+        """Return the seconds until a stream has begun, or all of an answer is here."""
+        return self.first_byte if stream else self.whole
 
 
 class _Missing(Exception):
@@ -114,7 +118,8 @@ class Dispatcher:
             except EngineTimeout as error:
                 # It may only be slow, and a second try would double its work.
                 self._fleet.failed(replica)
-                raise public(error) from error
+                seconds = self._timeouts.until_answer(stream=request.stream)
+                raise late(seconds, stream=request.stream) from error
             except (EngineError, ApiError) as error:
                 if isinstance(error, InvalidRequest):
                     raise
@@ -242,10 +247,8 @@ class Dispatcher:
         else:
             self._attempts.first += 1
             going.asked = True
-        timeouts = self._timeouts
-        seconds = timeouts.first_byte if request.stream else timeouts.whole
         # The loop's time is the monotonic clock's.
-        deadline = self._fleet.now() + seconds
+        deadline = self._fleet.now() + self._timeouts.until_answer(stream=request.stream)
         if replica.ejection.out:
             replica.ejection.begin(self._fleet.now())
         replica.in_flight += 1

@@ -48,6 +48,19 @@ def clean(message: str) -> str:
     return cleaned if len(cleaned) <= _LONGEST else cleaned[:_LONGEST] + "…"
 
 
+def late(seconds: float, *, stream: bool) -> UpstreamTimeout:
+    """Return what a client is told whose engine did not begin, or answer in one piece, in time."""
+    if stream:
+        return UpstreamTimeout(
+            f"The model's engine did not begin its answer within {seconds:g} s, the limit of this "
+            "server. Try again."
+        )
+    return UpstreamTimeout(
+        f"The model's engine gave no answer within {seconds:g} s, the limit of this server for one "
+        "that does not stream. Ask for fewer tokens, or set 'stream'."
+    )
+
+
 def public(error: EngineError) -> ApiError:
     """Return what a client is told of a failure between the gateway and an engine."""
     if isinstance(error, EngineTimeout):
