@@ -196,7 +196,7 @@ def _prefix_cache_hits(fleet: Fleet) -> float:
 
 def test_ab11_the_engines_prefix_cache_is_apart_for_each_project(fleet: Fleet) -> None:
     ours = fleet.client()
-    projects = ours.admin.organization.projects
+    projects = ours.copy(admin_api_key=ours.api_key).admin.organization.projects
     theirs = projects.service_accounts.create(projects.create(name="Others").id, name="prober")
     assert theirs.api_key is not None
     others = ours.with_options(api_key=theirs.api_key.value)

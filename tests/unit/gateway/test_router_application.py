@@ -155,7 +155,7 @@ async def test_what_breaks_says_nothing(app: ASGIApp, monkeypatch: pytest.Monkey
 
 
 def test_a_worker_loads_nothing_that_a_router_does_not_need() -> None:
-    heavy = ["litestar", "grpc", "nats", "sqlalchemy", "alembic", "numpy", "requests", "openai"]
+    heavy = ["litestar", "grpc", "nats", "sqlalchemy", "alembic", "numpy", "requests", "pydantic"]
     program = (
         "import sys, argosy.gateway.standalone.__main__\n"
         f"print([name for name in {heavy} if name in sys.modules])"

@@ -26,8 +26,8 @@ class Familiar(Generic[T]):
     def __init__(self, like: Familiar[T] | None = None) -> None:
         """With `like`, what that one knows now is known from the start."""
         self.meaning: T | None = None if like is None else like.meaning
-        self._before = b"" if like is None else like._before
-        self._after = b"" if like is None else like._after
+        self._before: bytes = b"" if like is None else like._before
+        self._after: bytes = b"" if like is None else like._after
         self._vain = 0
 
     def body(self, data: bytes, most: int) -> bytes | None:

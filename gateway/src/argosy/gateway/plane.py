@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.keys import Authenticator
@@ -24,7 +24,7 @@ from argosy.gateway.lane.dispatch.salt import CacheSalts, derived_secret
 from argosy.gateway.lane.drain import Drain
 from argosy.gateway.lane.lane import Lane
 from argosy.gateway.lane.media.door import MediaDoor, MediaLimits
-from argosy.gateway.lane.media.fetch import Fetcher
+from argosy.gateway.lane.media.fetch import Fetcher, listed
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.rooms import LaneLimits, Models, Recorder, Rooms
 from argosy.gateway.lane.storing import Keep
@@ -33,12 +33,14 @@ from argosy.gateway.placement.adapters import Placement, PlacementLimits
 from argosy.gateway.placement.states import ModelStates
 from argosy.gateway.placement.upkeep import Upkeep
 from argosy.gateway.routing.router import default_router
-from argosy.gateway.settings import TrafficSettings, entries
 from argosy.kit import http
 from argosy.kit.lifecycle import Runtime
 from argosy.kit.tracing import Sampler
 
-SettingsT = TypeVar("SettingsT", bound=TrafficSettings)
+if TYPE_CHECKING:
+    from argosy.gateway.settings import TrafficSettings
+
+SettingsT = TypeVar("SettingsT", bound="TrafficSettings")
 
 # Longer than clients keep an idle connection, so that they close it and not we under a request.
 _KEEP_ALIVE_SECONDS: Final = 75
@@ -166,7 +168,7 @@ async def serve_lane(
 
 
 def _media(settings: TrafficSettings) -> MediaDoor:
-    hosts, networks = entries(settings.media_hosts), entries(settings.media_networks)
+    hosts, networks = listed(settings.media_hosts), listed(settings.media_networks)
     return MediaDoor(
         MediaLimits(settings.max_media, settings.max_media_bytes),
         Fetcher(hosts, networks, timeout=settings.media_timeout_seconds) if hosts else None,

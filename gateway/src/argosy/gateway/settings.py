@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from argosy.gateway.lane.media.fetch import listed
 from argosy.kit.settings import Address, ServiceSettings
 from argosy.kit.webhook_address import Allowed
 from pydantic import AfterValidator, Field, SecretStr
@@ -12,13 +13,8 @@ from pydantic import AfterValidator, Field, SecretStr
 
 def _listed(value: str) -> str:
     """Return a list with commas if its entries are hosts, addresses, networks or `*`."""
-    Allowed.of(entry for entry in entries(value) if entry != "*")
+    Allowed.of(entry for entry in listed(value) if entry != "*")
     return value
-
-
-def entries(value: str) -> list[str]:
-    """Return what a list with commas holds."""
-    return [entry.strip() for entry in value.split(",") if entry.strip()]
 
 
 _Listed = Annotated[str, AfterValidator(_listed)]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from argosy.gateway.standalone.app import worker
-from argosy.gateway.standalone.config import ConfigError, read_config, traffic_settings
+from argosy.gateway.standalone.judged import WRONG, ConfigError, judge
 from argosy.gateway.standalone.workers import compose_workers
 from argosy.kit import lifecycle
-from argosy.kit.settings import HostPort, parse_address
+from argosy.kit.addresses import HostPort, parse_address
+
+_PEPPER_BYTES: Final = 32
 
 
 def main() -> int:
@@ -23,20 +27,24 @@ def main() -> int:
     arguments = parser.parse_args()
     path: Path = arguments.config
     health: HostPort | None = arguments.health
+    # Keys are in the file, so a pepper that lives as long as the process is enough.
+    pepper = secrets.token_bytes(_PEPPER_BYTES)
     try:
-        config = read_config(path)
+        judged = judge(path, pepper, health)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
+        return WRONG
     if arguments.check:
         sys.stdout.write(f"{path} can be used.\n")
         return 0
-    settings = traffic_settings(config, health)
-    count = config.gateway.workers
+    settings, count = judged.settings, judged.workers
     try:
         if health is None and count > 1:
             return lifecycle.run("gateway", settings, partial(compose_workers, path, count))
-        return lifecycle.run("gateway", settings, worker(path, config, one_of_many=count > 1))
+        again = partial(judge, path, pepper, health)
+        return lifecycle.run(
+            "gateway", settings, worker(judged, again, pepper, one_of_many=count > 1)
+        )
     except OSError as error:
         if error.filename or error.errno is None:
             raise

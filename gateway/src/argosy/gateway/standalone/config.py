@@ -15,7 +15,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from argosy.gateway.routing.router import wrong_weight
 from argosy.gateway.settings import TrafficSettings
-from argosy.kit.settings import HostPort
+from argosy.gateway.standalone.judged import ConfigError
+from argosy.kit.addresses import HostPort
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -48,10 +49,6 @@ _WORDS: Final = {
 }
 # How a value that may be one of two things is named where it is neither.
 _BRANCHES: Final = frozenset({"constrained-str", "PoolModel"})
-
-
-class ConfigError(Exception):
-    """The file cannot be used; the message says where and why, a line for each problem."""
 
 
 class _Table(BaseModel):

@@ -18,16 +18,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from argosy.gateway.settings import TrafficSettings
 from argosy.gateway.standalone.exposition import WorkersCollector
 from argosy.kit import http
+from argosy.kit.addresses import HostPort
 from argosy.kit.lifecycle import Runtime
 from argosy.kit.processes import free_port, spawn
 from argosy.kit.retry import backoff
-from argosy.kit.settings import HostPort
 from prometheus_client import Counter, Gauge
+
+if TYPE_CHECKING:
+    from argosy.gateway.settings import TrafficSettings
 
 _log = logging.getLogger(__name__)
 

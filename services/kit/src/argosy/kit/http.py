@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import uvicorn
-from argosy.kit.settings import HostPort
+from argosy.kit.addresses import HostPort
 
 
 class _Server(uvicorn.Server):

@@ -11,14 +11,13 @@ import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import uvloop
 from argosy.kit import logs, tracing
 from argosy.kit.clock import Clock, SystemClock
 from argosy.kit.health import Health, OpsApp
 from argosy.kit.http import serving
-from argosy.kit.settings import ServiceSettings
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
@@ -27,12 +26,15 @@ from prometheus_client import (
     ProcessCollector,
 )
 
+if TYPE_CHECKING:
+    from argosy.kit.settings import ServiceSettings
+
 _log = logging.getLogger(__name__)
 
 # A background task that goes on for this long after a cancel is cancelled again.
 _CANCEL_SECONDS: Final = 3.0
 
-SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+SettingsT = TypeVar("SettingsT", bound="ServiceSettings")
 T = TypeVar("T")
 
 

@@ -7,31 +7,11 @@ Knows the settings that all processes share. Each part subclasses `ServiceSettin
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
+from argosy.kit.addresses import HostPort, parse_address
 from pydantic import BeforeValidator, Field, PlainSerializer, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-
-class HostPort(NamedTuple):
-    """A TCP address. Prints as `host:port`."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-def parse_address(value: object) -> object:
-    """Read `host:port`; `:port` means all interfaces. Raises ValueError with what is wrong."""
-    if not isinstance(value, str):
-        return value
-    host, colon, port = value.rpartition(":")
-    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise ValueError(f"{value!r} is no address; write host:port, for example 127.0.0.1:8000")
-    return HostPort(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - documented meaning
-
 
 Address = Annotated[
     HostPort, NoDecode, BeforeValidator(parse_address), PlainSerializer(str, return_type=str)
@@ -86,3 +66,6 @@ class DatabaseSettings(ServiceSettings):
     """What a process with a schema of its own reads besides."""
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/database")
+
+
+__all__ = ["Address", "DatabaseSettings", "HostPort", "ServiceSettings", "parse_address"]

@@ -9,9 +9,8 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from argosy.kit.settings import ServiceSettings
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context, create_key, get_current, get_value, set_value
 from opentelemetry.sdk.resources import Resource
@@ -20,6 +19,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TraceState
 from opentelemetry.util.types import Attributes
+
+if TYPE_CHECKING:
+    from argosy.kit.settings import ServiceSettings
 
 _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 # In a context: a `Sampler` has chosen this trace already.
@@ -95,13 +97,10 @@ def configure(part: str, settings: ServiceSettings) -> TracerProvider:
         shutdown_on_exit=False,
     )
     if settings.otlp_endpoint:
-        # Some megabytes of modules that a process without an endpoint need not have.
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
-            OTLPSpanExporter,
-        )
+        # Modules that a process without an endpoint need not have.
+        from argosy.kit.otlp import HttpSpanExporter
 
-        endpoint = settings.otlp_endpoint.rstrip("/") + "/v1/traces"
-        exporter = OTLPSpanExporter(endpoint=endpoint, timeout=5)
+        exporter = HttpSpanExporter(settings.otlp_endpoint, timeout=5)
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
     trace.set_tracer_provider(provider)
     return provider

@@ -23,6 +23,11 @@ _PIECE: Final = 64 * 1024
 _LARGEST_HEAD: Final = 32 * 1024
 
 
+def listed(value: str) -> list[str]:
+    """Return the entries of a setting with commas."""
+    return [entry.strip() for entry in value.split(",") if entry.strip()]
+
+
 class NotFetched(Exception):
     """The file did not come; the message names no address."""
 
