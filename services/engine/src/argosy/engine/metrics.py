@@ -6,9 +6,10 @@ import resource
 import time
 
 from argosy.engine.backend import Load
+from argosy.engine.counts import Counts
 
 
-def exposition(load: Load, names: int, started_at: float) -> str:
+def exposition(load: Load, counts: Counts, names: int, started_at: float) -> str:
     """Return the text of `/metrics`."""
     label = '{engine="0",model_name="transformers"}'
     active = ",".join(load.active)
@@ -21,6 +22,10 @@ def exposition(load: Load, names: int, started_at: float) -> str:
         f"vllm:num_requests_running{label} {load.running}\n"
         "# TYPE vllm:num_requests_waiting gauge\n"
         f"vllm:num_requests_waiting{label} {load.waiting}\n"
+        "# TYPE vllm:prompt_tokens_total counter\n"
+        f"vllm:prompt_tokens_total{label} {counts.read}\n"
+        "# TYPE vllm:generation_tokens_total counter\n"
+        f"vllm:generation_tokens_total{label} {counts.written}\n"
         # How many run at once is the batch's matter, whosever they are: no number of slots.
         "# TYPE vllm:lora_requests_info gauge\n"
         f'vllm:lora_requests_info{{max_lora="0",running_lora_adapters="{active}",'

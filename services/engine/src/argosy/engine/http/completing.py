@@ -6,19 +6,21 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import msgspec
-from argosy.engine.asks import Ask
+from argosy.engine.asks import Ask, Piece
 from argosy.engine.backend import Backend, Begun
+from argosy.engine.counts import Counts
 from argosy.engine.http.bodies import ChatBody, CompletionBody
 from argosy.engine.http.shapes import Choice, Form, Json, usage
 from argosy.engine.names import Names
 
 
 class Completing:
-    """Answers one kind of body from the model that it names."""
+    """Answers one kind of body from the model that it names; `counts` has what it took."""
 
-    def __init__(self, names: Names, backend: Backend) -> None:
+    def __init__(self, names: Names, backend: Backend, counts: Counts) -> None:
         self._names = names
         self._backend = backend
+        self._counts = counts
 
     async def whole(self, body: ChatBody | CompletionBody) -> Json:
         """Return the answer in one piece."""
@@ -26,7 +28,7 @@ class Completing:
         begun = await self._begin(body, ask)
         choices = [Choice() for _ in range(len(ask.prompts) * ask.count)]
         written = 0
-        async with aclosing(begun.pieces) as pieces:
+        async with aclosing(self._counted(begun)) as pieces:
             async for some in pieces:
                 for piece in some:
                     written += piece.tokens
@@ -45,7 +47,7 @@ class Completing:
         def used() -> Json | None:
             return usage(read, written) if body.usage_always else None
 
-        async with aclosing(begun.pieces) as pieces:
+        async with aclosing(self._counted(begun)) as pieces:
             async for some in pieces:
                 for piece in some:
                     if chat and piece.choice not in spoken:
@@ -55,6 +57,16 @@ class Completing:
                     yield msgspec.json.encode(form.piece(piece, used()))
         if body.usage_at_end:
             yield msgspec.json.encode(form.last(usage(read, written)))
+
+    async def _counted(self, begun: Begun) -> AsyncGenerator[list[Piece], None]:
+        """Yield the pieces, counted as they come: whoever leaves has had them made."""
+        read = begun.prompt_tokens
+        async with aclosing(begun.pieces) as pieces:
+            async for some in pieces:
+                self._counts.read += read
+                self._counts.written += sum(piece.tokens for piece in some)
+                read = 0
+                yield some
 
     async def _begin(self, body: ChatBody | CompletionBody, ask: Ask) -> Begun:
         return await self._backend.begin(self._names.find(body.model), ask)

@@ -11,6 +11,7 @@ from typing import Any
 
 from argosy.engine.artifacts import read_artifact
 from argosy.engine.backend import Backend
+from argosy.engine.counts import Counts
 from argosy.engine.errors import EngineError, Unauthorized
 from argosy.engine.http.asgi import (
     Message,
@@ -50,7 +51,8 @@ class Server:
         self._backend = backend
         self._key = key.encode()
         self._started_at = started_at
-        self._completing = Completing(names, backend)
+        self._counts = Counts()
+        self._completing = Completing(names, backend, self._counts)
         self._routes: dict[tuple[str, str], Route] = {
             ("GET", "/health"): self._health,
             ("GET", "/metrics"): self._metrics,
@@ -90,7 +92,8 @@ class Server:
         await send_bytes(send, 200, b"")
 
     async def _metrics(self, _: bytes, receive: Receive, send: Send) -> None:
-        text = exposition(self._backend.load(), len(self._names.all()), self._started_at)
+        load, names = self._backend.load(), len(self._names.all())
+        text = exposition(load, self._counts, names, self._started_at)
         await send_bytes(send, 200, text.encode(), b"text/plain; version=0.0.4")
 
     async def _models(self, _: bytes, receive: Receive, send: Send) -> None:
@@ -142,6 +145,7 @@ class Server:
 
         async def work() -> None:
             reward, tokens = await self._backend.score(artifact, body.conversation())
+            self._counts.read += tokens
             answer = {
                 "object": "reward",
                 "model": body.model,
