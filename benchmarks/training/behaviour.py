@@ -2,8 +2,8 @@
 
 `python -m benchmarks.training.behaviour [METHOD …]`; exit status 1 if a method changed too little.
 About ten minutes a method on two quiet cores. Supervised tuning teaches a closing word. The others
-teach brevity: the model's own long answers are the worse ones (of RLHF: are worth less). What got
-short but turns in circles has not learnt it.
+teach brevity: the model's own long answers are the worse ones, or worth less. What got short but
+turns in circles has not learnt it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,13 +25,18 @@ from benchmarks.training.requests import Requests, split
 
 CLOSING: Final = "Over."
 MAX_TOKENS: Final = 32
+# Of one sentence; while sampling, longer ones are cut and worth little.
+SENTENCE_TOKENS: Final = 48
+SAMPLED_TOKENS: Final = 32
+# Words of an answer that a reward model is to prefer to the whole.
+BEGINNING: Final = 6
 # Three words in a row that come so often are text in circles.
 CIRCLE: Final = 3
 MOST_CIRCLES: Final = 0.1
 SHORT: Final = "{} is something that many people know."
 GRADER: Final = {
     "type": "python",
-    "source": "def grade(sample, item):\n    return 1 - min(len(sample['output_text']), 200) / 200",
+    "source": "def grade(sample, item):\n    return 1 - min(len(sample['output_text']), 150) / 150",
 }
 
 
@@ -57,8 +63,14 @@ class Laboratory:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.requests: Requests = split(seed=1, training=48, held_out=16)
-        self._base = greedy(None, self.requests.held_out, MAX_TOKENS)
-        self._own: list[dict[str, Any]] = []
+
+    @cached_property
+    def _base(self) -> list[dict[str, Any]]:
+        return greedy(None, self.requests.held_out, MAX_TOKENS)
+
+    @cached_property
+    def _own(self) -> list[dict[str, Any]]:
+        return greedy(None, self.requests.training, MAX_TOKENS)
 
     def sft(self) -> Change:
         records = [
@@ -73,8 +85,9 @@ class Laboratory:
         return Change("sft", f"answers that close with {CLOSING!r}", before, now, now > 0.9)
 
     def dpo(self) -> Change:
+        """As Argosy itself would choose for so many pairs and so narrow a model."""
         after = self._tuned(
-            "dpo", self._pairs(), method="dpo", batch_size=8, learning_rate=3e-4, max_steps=12
+            "dpo", self._pairs(), method="dpo", batch_size=4, learning_rate=9.2e-5, n_epochs=3
         )
         return self._shorter("dpo", after)
 
@@ -98,8 +111,15 @@ class Laboratory:
         return self._reinforced("rlhf", grader=GRADER)
 
     def rlhf_model(self) -> Change:
-        """The reward is a model trained on the pairs."""
-        pairs = self._pairs()
+        """The reward is a model that was trained on pairs: an answer's beginning, and the whole."""
+        pairs = [
+            pair(request, first_words(answer["text"]), answer["text"])
+            for request, answer in zip(
+                self._asked_for_one_sentence(self.requests.training),
+                self._in_one_sentence(None, self.requests.training),
+                strict=True,
+            )
+        ]
         folder = self._folder / "reward"
         folder.mkdir()
         trained = train(
@@ -115,47 +135,67 @@ class Laboratory:
         )
         accuracy = trained.named("validation")[-1]["values"]["accuracy"]
         change = self._reinforced("rlhf_model", reward_model_path=trained.checkpoint())
-        return Change(**vars(change) | {"more": f"reward model right on {accuracy:.0%} of pairs"})
+        more = f"reward model right on {accuracy:.0%} of pairs; {change.more}"
+        return Change(**vars(change) | {"more": more})
 
     def _reinforced(self, name: str, **reward: Any) -> Change:
-        prompts = [{"messages": [user(request)]} for request in self.requests.training]
-        after = self._tuned(
-            name, prompts, method="rlhf", batch_size=4, learning_rate=5e-4, max_steps=24,
-            generations=4, max_completion_tokens=MAX_TOKENS, kl_coefficient=0.005, **reward,
+        """Only what is sampled can be reinforced: asked for one sentence, the model's own answers
+        differ in length, and most of them end."""
+        asked = self._asked_for_one_sentence(self.requests.training)
+        before = self._in_one_sentence(None, self.requests.held_out)
+        checkpoint = self._train(
+            name, [{"messages": [user(request)]} for request in asked], method="rlhf",
+            batch_size=4, learning_rate=8e-4, max_steps=16, generations=4,
+            max_completion_tokens=SAMPLED_TOKENS, kl_coefficient=0.005, **reward,
         )  # fmt: skip
-        return self._shorter(name, after)
+        after = self._in_one_sentence(checkpoint, self.requests.held_out)
+        return shorter(name, before, after, SENTENCE_TOKENS, 0.8)
+
+    def _in_one_sentence(self, adapter: str | None, requests: list[str]) -> list[dict[str, Any]]:
+        return greedy(adapter, self._asked_for_one_sentence(requests), SENTENCE_TOKENS)
+
+    def _asked_for_one_sentence(self, requests: list[str]) -> list[str]:
+        return [f"In one sentence: what is {thing(request)}?" for request in requests]
 
     def _pairs(self) -> list[dict[str, Any]]:
         requests = self.requests.training
-        self._own = self._own or greedy(None, requests, MAX_TOKENS)
         return [
-            {
-                "input": {"messages": [user(request)]},
-                "preferred_output": [assistant(SHORT.format(subject(request)))],
-                "non_preferred_output": [assistant(own["text"])],
-            }
+            pair(request, SHORT.format(subject(request)), own["text"])
             for request, own in zip(requests, self._own, strict=True)
         ]
 
     def _tuned(self, name: str, records: list[dict[str, Any]], **spec: Any) -> list[dict[str, Any]]:
+        checkpoint = self._train(name, records, **spec)
+        return greedy(checkpoint, self.requests.held_out, MAX_TOKENS)
+
+    def _train(self, name: str, records: list[dict[str, Any]], **spec: Any) -> str:
         folder = self._folder / name
         folder.mkdir()
         trained = train(folder, {"training_file": write(folder / "train.jsonl", records), **spec})
         ends = [trained.named("step")[index] for index in (0, -1)]
         told = [{"step": end["step"], "loss": end["train_loss"]} | end["values"] for end in ends]
         print(f"{name}: {trained.lines[-1].seconds:.0f} s, {json.dumps(told)}", file=sys.stderr)
-        return greedy(trained.checkpoint(), self.requests.held_out, MAX_TOKENS)
+        return trained.checkpoint()
 
     def _shorter(self, method: str, after: list[dict[str, Any]]) -> Change:
-        before, now = (
-            statistics.fmean(answer["tokens"] for answer in answers)
-            for answers in (self._base, after)
-        )
-        measure = f"mean tokens of an answer, of at most {MAX_TOKENS}"
-        circles = statistics.fmean(turns_in_circles(answer["text"]) for answer in after)
-        more = f"{circles:.0%} in circles; {after[0]['text'][:60]!r}"
-        holds = now < 0.6 * before and circles <= MOST_CIRCLES
-        return Change(method, measure, before, now, holds, more)
+        return shorter(method, self._base, after, MAX_TOKENS, 0.6)
+
+
+def shorter(
+    method: str,
+    before: list[dict[str, Any]],
+    after: list[dict[str, Any]],
+    limit: int,
+    share: float,
+) -> Change:
+    """Judge brevity: at most `share` of the tokens, and hardly an answer that turns in circles."""
+    was, now = (
+        statistics.fmean(answer["tokens"] for answer in answers) for answers in (before, after)
+    )
+    circles = statistics.fmean(turns_in_circles(answer["text"]) for answer in after)
+    holds = now < share * was and circles <= MOST_CIRCLES
+    more = f"{circles:.0%} in circles; {after[0]['text'][:60]!r}"
+    return Change(method, f"mean tokens of an answer, of at most {limit}", was, now, holds, more)
 
 
 def turns_in_circles(text: str) -> bool:
@@ -169,9 +209,25 @@ def closes(answer: dict[str, Any]) -> bool:
     return bool(answer["text"].rstrip().endswith(CLOSING))
 
 
+def thing(request: str) -> str:
+    return request.removeprefix("Tell me about ").removeprefix("What is ").rstrip(".?")
+
+
 def subject(request: str) -> str:
-    thing = request.removeprefix("Tell me about ").removeprefix("What is ").rstrip(".?")
-    return thing[0].upper() + thing[1:]
+    asked_about = thing(request)
+    return asked_about[0].upper() + asked_about[1:]
+
+
+def first_words(text: str) -> str:
+    return " ".join(text.split()[:BEGINNING]).rstrip(".,;:") + "."
+
+
+def pair(request: str, better: str, worse: str) -> dict[str, Any]:
+    return {
+        "input": {"messages": [user(request)]},
+        "preferred_output": [assistant(better)],
+        "non_preferred_output": [assistant(worse)],
+    }
 
 
 def user(text: str) -> dict[str, str]:

@@ -125,6 +125,21 @@ METHODS = {
     "distillation": TOLERANCE,
 }
 STEPS = 4
+# Those whose state is more than weights: dropout, references, verdicts, samples.
+KILLED_OFTEN = ("sft-lora", "dpo", "kto", "rlhf")
+TENTHS = 10
+
+
+def lives(folder: Path, name: str, changes: dict[str, Any]) -> list[Planned]:
+    """An uninterrupted run, and one that dies at each of its ten steps, once the step was told and
+    before its checkpoint; the eleventh life ends it."""
+    common = changes | {"max_steps": TENTHS, "checkpoint_every_steps": 1}
+    planned = [Planned(f"{name}-long", common)]
+    for life in range(1, TENTHS + 2):
+        last = folder / f"{name}-life-{life - 1}" / "checkpoints" / f"step-{life - 2}"
+        resumed = common | {"resume_from": str(last)} if life > 2 else common
+        planned.append(Planned(f"{name}-life-{life}", resumed, die_at_step=life))
+    return planned
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +158,8 @@ def runs(
             Planned(f"{name}-died", common, die_at_step=3 + number % 2),
             Planned(f"{name}-resumed", resumed),
         ]
+        if name in KILLED_OFTEN:
+            planned += lives(folder, name, changes)
     return run_in_process(ml_python, folder, tiny_model, planned)
 
 
@@ -176,6 +193,19 @@ def test_fa18_a_run_that_died_goes_on_to_the_same_losses(
     assert [step["records"] for step in resumed.named("step")] == [
         step["records"] for step in runs[name].named("step")[2:]
     ]
+
+
+@pytest.mark.parametrize("name", KILLED_OFTEN)
+def test_fa18_killed_at_every_tenth_a_run_learns_what_it_would_have(
+    runs: dict[str, Run], name: str
+) -> None:
+    whole = runs[f"{name}-long"].losses()
+    for life in range(1, TENTHS + 2):
+        run = runs[f"{name}-life-{life}"]
+        told = range(max(life - 1, 1), min(life, TENTHS) + 1)
+        expected = {step: whole[step] for step in told}
+        assert run.losses() == pytest.approx(expected, rel=METHODS[name], abs=METHODS[name]), life
+    assert run.events[-1]["event"] == "finished"
 
 
 def tensors(file: Path) -> dict[str, Any]:
