@@ -34,7 +34,8 @@ TRAINED = requests(200, 1)
 
 def test_d31_requests_like_the_training_data_are_stable() -> None:
     for seed in range(2, 12):
-        found = drift(TRAINED, requests(60, seed))
+        # As few as are compared at all: chance is taken off.
+        found = drift(TRAINED, requests(30, seed))
         assert found.verdict is DriftVerdict.STABLE, found.findings[0].summary
         assert not found.retrain
         assert max(found.features.values()) < stability.MOVED

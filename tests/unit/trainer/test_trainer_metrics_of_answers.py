@@ -116,6 +116,13 @@ def test_c08_an_answer_is_mapped_to_a_label_by_the_verbalizer(
     assert Verbalizer(FEELINGS)(answer) == label
 
 
+def test_c08_of_two_words_that_begin_together_the_longer_one_is_meant() -> None:
+    grades = {"high": ["good"], "middle": ["good enough"]}
+    for order in (grades, dict(reversed(grades.items()))):
+        assert Verbalizer(order)("It is good enough.") == "middle"
+        assert Verbalizer(order)("It is good.") == "high"
+
+
 def test_c08_p25_accuracy_and_f1_by_label() -> None:
     pairs: list[tuple[str | None, str]] = [
         ("a", "a"), ("a", "a"), ("b", "a"), (None, "a"), ("b", "b"), ("a", "b"),

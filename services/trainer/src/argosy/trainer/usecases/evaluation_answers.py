@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from argosy.kit.errors import Conflict, InvalidRequest
 from argosy.trainer.domain.evaluation.cases import Case
 from argosy.trainer.domain.evaluation.evaluation import Answer, Evaluation, EvaluationState
-from argosy.trainer.domain.evaluation.result import result, verbalizer_of
+from argosy.trainer.domain.evaluation.result import verbalizer_of, with_people
 from argosy.trainer.domain.evaluation.scoring import score
 from argosy.trainer.store import evaluation_answers, evaluations
 from argosy.trainer.store.transactions import Transactions
@@ -75,8 +75,7 @@ class Answers:
                     code="invalid_value",
                 )
             answers = await evaluation_answers.answers_of(connection, evaluation_id)
-            cases = await evaluation_answers.cases_of(connection, evaluation_id)
-            told = await asyncio.to_thread(result, found, found.task, cases, answers)
+            told = with_people(found.result or {}, found, answers)
             state = EvaluationState.SUCCEEDED if _all_scored(found, answers) else found.state
             await evaluations.update(connection, evaluation_id, result=told, state=state)
             return await known(connection, project_id, evaluation_id)

@@ -65,6 +65,15 @@ def result(
     }
 
 
+def with_people(told: Mapping[str, Any], evaluation: Evaluation, answers: Sequence[Answer]) -> Json:
+    """Return a stored result with what people have said by now; all else stays as it was."""
+    entries = [
+        {**entry, "manual": _manual(evaluation, [a for a in answers if a.model == place])}
+        for place, entry in enumerate(told["models"])
+    ]
+    return {**told, "models": entries}
+
+
 def summaries(evaluation: Evaluation, found: Mapping[str, Any]) -> list[tuple[str, Json]]:
     """Return what is shown beside each tuned model wherever models are chosen.
 
