@@ -20,6 +20,8 @@ class ChatStandIn:
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     in_flight: int = 0
+    # So many of the next requests are told to come again.
+    busy: int = 0
     # What it lists: each an `argosy.kind` by the model's name.
     models: dict[str, str] = field(default_factory=dict)
 
@@ -28,9 +30,16 @@ class ChatStandIn:
 def chat_stand_in(answer: Callable[[dict[str, Any]], str]) -> Iterator[ChatStandIn]:
     """Serve for the time of the block; an answer that raises is a 400."""
 
+    turn = threading.Lock()
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            with turn:
+                busy, stand_in.busy = stand_in.busy > 0, max(0, stand_in.busy - 1)
+            if busy:
+                self._send(503, b"{}")
+                return
             if self.path.endswith("/embeddings"):
                 data = [{"embedding": _vector(text)} for text in body["input"]]
                 self._send(200, json.dumps({"data": data}).encode())

@@ -303,6 +303,19 @@ async def test_p25_what_no_model_answers_fails_and_what_one_refuses_is_partly_do
             await examiner.create("file-000000000000000000000000", models=["base-one"])
 
 
+async def test_no_answer_is_lost_to_a_gateway_that_is_away_for_a_while(
+    ships: Yard, trainer: Trainer, gateway: ChatStandIn
+) -> None:
+    data = await upload(ships, range(1, 9))
+    # Every try of the window's but one: it is answered at last, the others wait for the next.
+    gateway.busy = 31
+    async with Examiner(trainer) as examiner:
+        made = await examiner.create(data, models=["base-one"], embedding_model="none")
+        done = await examiner.ended(made.id)
+    assert (done.status, done.answered, done.failed) == ("succeeded", 8, 0)
+    assert gateway.busy == 0
+
+
 async def store(ships: Yard, model: str, ratings: Sequence[str]) -> None:
     """Store a completion of a model for each rating, of questions that it was trained on."""
     async with ships.registry.channel() as channel:

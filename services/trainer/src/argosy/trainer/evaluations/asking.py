@@ -12,7 +12,7 @@ from typing import Any, Final
 from argosy.trainer.domain.evaluation.cases import Case
 from argosy.trainer.domain.evaluation.distances import embedding_distance
 from argosy.trainer.domain.evaluation.evaluation import Answer, Wish
-from argosy.trainer.worker.failures import GraderFailed
+from argosy.trainer.worker.failures import GatewayAway, GraderFailed
 from argosy.trainer.worker.graders.build import build_grader
 from argosy.trainer.worker.graders.gateway import Gateway
 from argosy.trainer.worker.graders.grader import Grader, Sample
@@ -26,7 +26,10 @@ _PRIVATE_KEYS: Final = frozenset({"weight"})
 
 
 class Asker:
-    """Asks on behalf of one evaluation; every method blocks."""
+    """Asks on behalf of one evaluation; every method blocks, its making too.
+
+    Raises `GraderFailed` for a judge that cannot be, `GatewayAway` if nobody answers.
+    """
 
     def __init__(self, gateway: Gateway, wish: Wish) -> None:
         self._gateway = gateway
@@ -35,7 +38,10 @@ class Asker:
         self._embedding = wish.embedding_model or _any_embedding_model(gateway)
 
     def answer(self, place: int, model: str, case: Case) -> Answer:
-        """Return a model's answer with what the judges say of it, or why there is none."""
+        """Return a model's answer with what the judges say of it, or why it is refused.
+
+        Raises `GatewayAway`: then the same may be asked again.
+        """
         body = {
             "model": model,
             "messages": [*self._system(), *map(_asked, case.messages)],
@@ -60,8 +66,10 @@ class Asker:
                 completion_tokens=int(usage.get("completion_tokens", 0)),
                 given=self._judged(case, text),
             )
+        except GatewayAway:
+            raise
         except GraderFailed as failure:
-            return Answer(place, case.line, None, error=_clean(failure.message)[:_LONGEST_ERROR])
+            return refused(place, case.line, failure)
         except (LookupError, TypeError, AttributeError, ValueError):
             return Answer(place, case.line, None, error="the gateway's answer is no completion")
 
@@ -75,6 +83,8 @@ class Asker:
         if self._embedding not in ("", NO_VECTORS) and case.reference is not None:
             try:
                 given["embedding_distance"] = self._distance(text, case.reference)
+            except GatewayAway:
+                raise
             except GraderFailed:
                 # Nobody asked for it by name: without it the rest still stands.
                 if self._wish.embedding_model:
@@ -93,6 +103,11 @@ class Asker:
         return [{"role": "system", "content": self._wish.system}] if self._wish.system else []
 
 
+def refused(place: int, line: int, failure: GraderFailed) -> Answer:
+    """Return what stands where there is no answer."""
+    return Answer(place, line, None, error=_clean(failure.message)[:_LONGEST_ERROR])
+
+
 def _graders(wish: Wish, gateway: Gateway) -> dict[str, Grader]:
     found: dict[str, Grader] = {}
     if wish.grader is not None:
@@ -107,6 +122,8 @@ def _any_embedding_model(gateway: Gateway) -> str:
     try:
         listed: Sequence[Mapping[str, Any]] = gateway.get("/models")["data"]
         kinds = {each["id"]: each.get("argosy", {}).get("kind") for each in listed}
+    except GatewayAway:
+        raise
     except (GraderFailed, LookupError, TypeError, AttributeError):
         return ""
     return next((name for name, kind in kinds.items() if kind == _EMBEDDING), "")

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -25,14 +26,14 @@ from argosy.trainer.domain.evaluation.evaluation import (
 )
 from argosy.trainer.domain.evaluation.result import result
 from argosy.trainer.domain.job import JobError
-from argosy.trainer.evaluations.asking import Asker
+from argosy.trainer.evaluations.asking import Asker, refused
 from argosy.trainer.evaluations.drawing import drawn
 from argosy.trainer.patience import first_of, uninterrupted, wait_for_event
 from argosy.trainer.sources import Sources
 from argosy.trainer.store import evaluation_answers, evaluations
 from argosy.trainer.store.transactions import DatabaseAway, Transactions
 from argosy.trainer.task_keys import TaskKeys
-from argosy.trainer.worker.failures import GraderFailed
+from argosy.trainer.worker.failures import GatewayAway, GraderFailed
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ _KEY_SECONDS: Final = 24 * 3600
 _RELEASE_SECONDS: Final = 5.0
 # A peer that is away is waited for so often, longer each time: an hour in all.
 _ATTEMPTS: Final = 16
+# From then on single answers that nobody gives are given up.
+_TRIES: Final = 4
 _LONGEST_WAIT: Final = 300.0
 _SURPRISE: Final = JobError("internal", "The trainer failed at this evaluation; its log says why.")
 
@@ -85,6 +88,8 @@ class Evaluator:
         self._told = told
         self._policy = policy
         self._wakes = [asyncio.Event() for _ in range(_SLOTS)]
+        # Apart from those of the rest of the process, which must not wait for slow answers.
+        self._threads = ThreadPoolExecutor(_SLOTS * WINDOW, thread_name_prefix="asks")
 
     def wake(self) -> None:
         """There may be work: nobody need wait for the next poll."""
@@ -140,6 +145,8 @@ class Evaluator:
         gateway = await self._task_keys.gateway(evaluation.project_id, "evaluation", _KEY_SECONDS)
         try:
             asker = await asyncio.to_thread(Asker, gateway, evaluation.wish)
+        except GatewayAway as away:
+            raise Unavailable(away.message) from away
         except GraderFailed as failure:
             raise _Hopeless("invalid_grader", failure.message, "grader") from failure
         async with self._transactions.begin() as connection:
@@ -187,33 +194,58 @@ class Evaluator:
         answers: Sequence[Answer],
         cases: Mapping[int, Case],
     ) -> None:
-        """Have one model answer what it has not answered yet."""
-        name = evaluation.models[place].model
+        """Have one model answer what it has not answered yet.
+
+        Raises `Unavailable`, with what was answered kept.
+        """
         missing = [each.line for each in answers if each.text is None and not each.error]
         some = any(each.text is not None for each in answers)
         for start in range(0, len(missing), WINDOW):
             lines = missing[start : start + WINDOW]
-            given = await asyncio.gather(
-                *(asyncio.to_thread(asker.answer, place, name, cases[line]) for line in lines)
+            asked = await asyncio.gather(
+                *(self._one(evaluation, asker, place, cases[line]) for line in lines)
             )
+            given = [each for each in asked if isinstance(each, Answer)]
+            both = zip(lines, asked, strict=True)
+            away = [(line, each) for line, each in both if isinstance(each, GatewayAway)]
+            # One that nobody can answer must not hold up the others for ever; where none is
+            # answered, it is not the record's fault.
+            if away and (evaluation.attempts < _TRIES or (not given and len(away) > 1)):
+                await self._keep_answers(evaluation, given)
+                raise Unavailable(away[0][1].message)
+            given += [refused(place, line, failure) for line, failure in away]
             some = some or any(each.text is not None for each in given)
             if not some:
                 # Each refusal takes seconds: a model that refuses a window's refuses the rest.
                 why = f"not asked: the first {len(given)} failed: {given[0].error}"
                 left = missing[start + WINDOW :]
                 given += [Answer(place, line, None, error=why) for line in left]
-            async with self._transactions.begin() as connection:
-                now = await self._held(connection, evaluation)
-                await evaluation_answers.put(connection, evaluation.id, given)
-                failed = sum(each.text is None for each in given)
-                await evaluations.update(
-                    connection,
-                    evaluation.id,
-                    answered=now.answered + len(given) - failed,
-                    failed=now.failed + failed,
-                )
+            await self._keep_answers(evaluation, given)
             if not some:
                 return
+
+    async def _one(
+        self, evaluation: Evaluation, asker: Asker, place: int, asked: Case
+    ) -> Answer | GatewayAway:
+        name = evaluation.models[place].model
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, asker.answer, place, name, asked
+            )
+        except GatewayAway as away:
+            return away
+
+    async def _keep_answers(self, evaluation: Evaluation, given: Sequence[Answer]) -> None:
+        async with self._transactions.begin() as connection:
+            now = await self._held(connection, evaluation)
+            await evaluation_answers.put(connection, evaluation.id, given)
+            failed = sum(each.text is None for each in given)
+            await evaluations.update(
+                connection,
+                evaluation.id,
+                answered=now.answered + len(given) - failed,
+                failed=now.failed + failed,
+            )
 
     async def _finish(self, evaluation: Evaluation, cases: Mapping[int, Case]) -> None:
         async with self._transactions.begin() as connection:

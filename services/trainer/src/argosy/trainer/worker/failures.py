@@ -5,6 +5,7 @@
     ├── BadCheckpoint  the checkpoint to resume from is torn
     ├── Diverged       the loss or its gradient is no number
     ├── GraderFailed   a grader of answers cannot judge
+    │   └── GatewayAway  for now, since nobody answers
     └── Unsupported    the model cannot be trained in the way asked for
 
 Imports nothing heavy, so that a failure to import torch can still be reported.
@@ -65,6 +66,10 @@ class Diverged(Failure):
 class GraderFailed(Failure):
     def __init__(self, message: str) -> None:
         super().__init__(Reason.GRADER, message)
+
+
+class GatewayAway(GraderFailed):
+    """Nobody who could judge answers for now; the same may be asked again."""
 
 
 class Unsupported(Failure):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from argosy.trainer.worker.failures import GraderFailed
+from argosy.trainer.worker.failures import GatewayAway, GraderFailed
 
 URL, KEY = "ARGOSY_GATEWAY_URL", "ARGOSY_TASK_KEY"
 TIMEOUT_SECONDS = 120.0
@@ -36,7 +36,10 @@ class Gateway:
             raise GraderFailed(f"the gateway's answer is no completion: {answer}") from error
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """What it answers, read from JSON. Raises GraderFailed, at once for a refusal."""
+        """What it answers, read from JSON.
+
+        Raises GraderFailed at once for a refusal, GatewayAway after several tries.
+        """
         return self._ask(path, json.dumps(body).encode())
 
     def get(self, path: str) -> Any:
@@ -56,9 +59,11 @@ class Gateway:
                     return json.load(response)
             except urllib.error.HTTPError as error:
                 refusal = error.read().decode("utf-8", "replace")[:500]
-                if error.code not in PASSING or attempt == ATTEMPTS:
+                if error.code not in PASSING:
                     raise GraderFailed(f"the gateway says {error.code}: {refusal}") from error
+                if attempt == ATTEMPTS:
+                    raise GatewayAway(f"the gateway says {error.code}: {refusal}") from error
             except (OSError, ValueError) as error:
                 if attempt == ATTEMPTS:
-                    raise GraderFailed(f"the gateway cannot be asked: {error}") from error
+                    raise GatewayAway(f"the gateway cannot be asked: {error}") from error
             time.sleep(2.0 ** (attempt - 1))
