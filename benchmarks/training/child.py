@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -20,11 +21,13 @@ LONGEST_RUN_SECONDS: Final = 7200
 
 @dataclass(frozen=True)
 class Line:
-    """What a process said, and when: seconds since its start, its own processor seconds so far."""
+    """What a process said, and when: seconds since its start, its own processor seconds so far, the
+    largest resident set that it has had, in bytes."""
 
     event: dict[str, Any]
     seconds: float
     cpu: float
+    memory: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,12 @@ def listen(command: list[str], log: Path, **options: Any) -> list[Line]:
         if process.stdout is None:
             raise RuntimeError("the process has no output")
         lines = [
-            Line(json.loads(raw), time.monotonic() - began, _cpu_seconds(process.pid))
+            Line(
+                json.loads(raw),
+                time.monotonic() - began,
+                _cpu_seconds(process.pid),
+                _largest_memory(process.pid),
+            )
             for raw in process.stdout
         ]
         process.wait(LONGEST_RUN_SECONDS)
@@ -62,6 +70,15 @@ def _cpu_seconds(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _largest_memory(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("utf-8")
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def train(directory: Path, spec: dict[str, Any]) -> Trained:

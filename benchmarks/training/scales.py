@@ -1,9 +1,9 @@
 """Full training, LoRA and prompt tuning on one set: what each costs and what it brings (L15).
 
-`python -m benchmarks.training.scales [--steps N]`; prints a table in Markdown. The set teaches a
-closing word; the score is the share of held-out requests whose answer closes with it. Sizes are of
-the weights that are stored; times are of the trainer's child from its start to its end, by the
-clock and by all processors together (a busy machine changes only the former).
+`python -m benchmarks.training.scales [SCALE …] [--steps N]`; prints a table in Markdown. The set
+teaches a closing word; the score is the share of held-out requests whose answer closes with it.
+Sizes are of the weights that are stored; times are of the trainer's child from its start to its
+end, by the clock and by all processors together (a busy machine changes only the former).
 """
 
 from __future__ import annotations
@@ -38,14 +38,17 @@ class Result:
     bytes: int
     seconds: float
     cpu: float
+    # The largest resident set of the process, in bytes.
+    memory: int
     step_seconds: float
     loss: float
     score: float
 
     def row(self) -> str:
         return (
-            f"| {self.scale} | {self.bytes / 1e6:,.3f} | {self.seconds:.0f} | {self.cpu:.0f} "
-            f"| {self.step_seconds:.2f} | {self.loss:.2f} | {self.score:.0%} |"
+            f"| {self.scale} | {self.bytes / 1e6:,.3f} | {self.memory / 1e6:,.0f} "
+            f"| {self.seconds:.0f} | {self.cpu:.0f} | {self.step_seconds:.2f} "
+            f"| {self.loss:.2f} | {self.score:.0%} |"
         )
 
 
@@ -69,6 +72,7 @@ def measure(scale: str, folder: Path, requests: Requests, steps: int) -> Result:
         size(checkpoint),
         trained.lines[-1].seconds,
         trained.lines[-1].cpu,
+        max(line.memory for line in trained.lines),
         step_seconds(trained),
         float(trained.named("step")[-1]["train_loss"]),
         statistics.fmean(closes(answer) for answer in answers),
@@ -93,14 +97,16 @@ def closes(answer: dict[str, Any]) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=24)
-    steps = parser.parse_args().steps
+    parser.add_argument("scales", nargs="*", default=list(SCALES), metavar="SCALE")
+    options = parser.parse_args()
+    steps = options.steps
     requests = split(seed=1, training=48, held_out=16)
     base = statistics.fmean(closes(a) for a in greedy(None, requests.held_out, MAX_TOKENS))
     print(f"{steps} steps of 8 records; of the base's answers {base:.0%} close as taught.\n")
-    print("| scale | stored, MB | run, s | processor, s | a step, s | last loss | score |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| scale | stored, MB | memory, MB | run, s | processor, s | a step, s | loss | score |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
-        for scale in SCALES:
+        for scale in options.scales:
             print(measure(scale, Path(folder) / scale, requests, steps).row(), flush=True)
 
 

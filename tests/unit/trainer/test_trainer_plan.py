@@ -8,6 +8,7 @@ import pytest
 from argosy.api.records import (
     DPO,
     FULL,
+    KTO,
     LEARNING,
     LORA,
     METHODS,
@@ -255,6 +256,14 @@ def test_every_method_has_a_plan_at_each_of_its_scales(method: str) -> None:
         assert plan == Plan.from_json(plan.to_json())
         assert ("lora_rank" in plan.values) is (scale == LORA)
         assert ("virtual_tokens" in plan.values) is (scale == PROMPT_TUNING)
+
+
+@pytest.mark.parametrize(("records", "epochs"), [(48, 3), (1_000, 2), (5_000, 1)])
+def test_comparisons_are_gone_over_a_few_times_only(records: int, epochs: int) -> None:
+    """Twelve steps of eight pairs at 3e-4 made the packaged model talk in circles."""
+    for method in (DPO, KTO):
+        assert plan_of(method=method, rows=records).whole("n_epochs") == epochs
+    assert plan_of(method=DPO, rows=48).number("learning_rate") == 9.2e-5
 
 
 def test_methods_have_their_own_parameters() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from argosy.api.records import COMPRESSION, POST_PRETRAIN, PROMPT_TUNING, RLHF
+from argosy.api.records import COMPRESSION, DPO, KTO, POST_PRETRAIN, PROMPT_TUNING, RLHF
 from argosy.trainer.domain import compression, memory
 from argosy.trainer.domain.asked import Source
 from argosy.trainer.domain.lengths import Lengths
@@ -30,6 +30,8 @@ _TARGET_STEPS: Final = 80
 _FEW_ROWS: Final = 1_000
 _MIN_AUTO_EPOCHS: Final = 3
 _MAX_AUTO_EPOCHS: Final = 25
+# Pairs that the model tells apart already go on pushing it away from what it was, into nonsense.
+_MAX_COMPARING_EPOCHS: Final = 3
 # OpenAI's cap: "auto" trains on at most this many examples in all.
 _MAX_TARGET_EXAMPLES: Final = 25_000
 _AUTO_CHECKPOINTS: Final = 4
@@ -167,11 +169,13 @@ def _batch(plan: Plan, facts: Facts, limits: Limits) -> int:
 def _epochs(plan: Plan, facts: Facts, limits: Limits) -> int:
     if plan.method in (POST_PRETRAIN, RLHF):
         return 1
+    wanted = math.ceil(_TARGET_STEPS / steps_per_epoch(plan, facts.records))
+    if plan.method in (DPO, KTO):
+        return min(_MAX_COMPARING_EPOCHS, wanted)
     if facts.records * _MIN_AUTO_EPOCHS > _MAX_TARGET_EXAMPLES:
         return max(1, _MAX_TARGET_EXAMPLES // facts.records)
     if facts.records >= _FEW_ROWS:
         return _MIN_AUTO_EPOCHS
-    wanted = math.ceil(_TARGET_STEPS / steps_per_epoch(plan, facts.records))
     return min(_MAX_AUTO_EPOCHS, max(_MIN_AUTO_EPOCHS, wanted))
 
 

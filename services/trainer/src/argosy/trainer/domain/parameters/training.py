@@ -20,7 +20,8 @@ EPOCHS: Final = Parameter(
     },
     rule=(
         "Under 1,000 records as many as make about 80 steps, at most 25; from there 3, and fewer "
-        "when 25,000 examples would be passed. Post-pretraining and reinforcement: 1."
+        "when 25,000 examples would be passed. DPO and KTO: as many as make about 80 steps, at "
+        "most 3. Post-pretraining and reinforcement: 1."
     ),
     help=Help(
         meaning="How often training goes over all records.",
@@ -75,7 +76,7 @@ LEARNING_RATE: Final = Parameter(
         "*/lora": 3e-4,
         "*/full": 3e-5,
         "*/prompt_tuning": 0.03,
-        f"{DPO}/lora": 5e-5,
+        f"{DPO}/lora": 2e-5,
         f"{KTO}/lora": 5e-5,
         f"{ORPO}/lora": 1e-4,
         f"{REWARD}/lora": 1e-4,
