@@ -27,7 +27,7 @@ CLOSING: Final = "Over."
 MAX_TOKENS: Final = 32
 # Of one sentence; while sampling, longer ones are cut and worth little.
 SENTENCE_TOKENS: Final = 48
-SAMPLED_TOKENS: Final = 32
+SAMPLED_TOKENS: Final = 28
 # Words of an answer that a reward model is to prefer to the whole.
 BEGINNING: Final = 6
 # Three words in a row that come so often are text in circles.
@@ -145,7 +145,7 @@ class Laboratory:
         before = self._in_one_sentence(None, self.requests.held_out)
         checkpoint = self._train(
             name, [{"messages": [user(request)]} for request in asked], method="rlhf",
-            batch_size=4, learning_rate=8e-4, max_steps=16, generations=4,
+            batch_size=4, learning_rate=1e-3, max_steps=12, generations=4,
             max_completion_tokens=SAMPLED_TOKENS, kl_coefficient=0.005, **reward,
         )  # fmt: skip
         after = self._in_one_sentence(checkpoint, self.requests.held_out)
