@@ -45,7 +45,7 @@ simulate: ## Compare the placement of adapters with its rivals on seeded traces
 	@$(PYTHON) scripts/setup.py --light-only
 	@.venv/bin/python -m benchmarks.placement $(ARGS)
 
-nightly: ## The long forms: ten minutes of soak and fuzzing, 10,000 requests counted to the token
+nightly: ## The long forms: ten minutes of soak and fuzzing, 10,000 requests counted, a million rows imported
 	@$(PYTHON) scripts/setup.py --with-tests
 	@scripts/nightly.sh $(ARGS)
 

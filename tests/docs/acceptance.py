@@ -47,13 +47,9 @@ THROUGH: Final = {
 OPEN: Final = {
     "C06": "`argosy demo` is its test, run by hand: 296 s and 64 of 64 in README.md",
     "D34": "custom jobs are not built",
-    "D38": "the essay recipe runs, but as one command and not as page steps",
-    "D39": "recipes compare with the base model, not with a larger one",
     "D45": "wants a reference GPU; `argosy demo` measures it on two cores",
     "L03": "wants a reference GPU",
     "L04": "`argosy demo` measures it on two cores: README.md",
-    "S10": "nothing to hold: no credential of the documents is used anywhere",
-    "S11": "prices are editable; only the knowledge base's is shipped as a default",
     "S12": "belongs to the console",
     "S14": "planned by the vendor, optional here",
 }

@@ -17,6 +17,8 @@ from tests.harness.registry_client import PROJECT, Client
 from tests.harness.registry_fleet import Registry
 from tests.harness.servers import eventually
 
+# For what goes through a whole version; a million records take minutes on a busy machine.
+_WHOLE = 900.0
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -83,12 +85,12 @@ class DatasetClient(Client):
             project_id=PROJECT, dataset_id=version.dataset_id, version_id=version.id
         )
         with calling("registry"):
-            return (await self.datasets.PublishVersion(request, timeout=120)).version
+            return (await self.datasets.PublishVersion(request, timeout=_WHOLE)).version
 
     async def content(self, version_id: str) -> bytes:
         request = pb.ReadVersionRequest(project_id=PROJECT, version_id=version_id)
         with calling("registry"):
-            call: Any = self.datasets.ReadVersion(request, timeout=60)
+            call: Any = self.datasets.ReadVersion(request, timeout=_WHOLE)
             return b"".join([answer.chunk async for answer in call])
 
     async def records(self, version_id: str, **page: Any) -> list[pb.DatasetRecord]:

@@ -116,11 +116,6 @@ def test_d25_a_resumed_run_counts_its_patience_on(runs: dict[str, Run]) -> None:
     assert run.named("early_stopped")[0]["best_step"] == 1
 
 
-def test_d21_a_checkpoint_tells_which_ones_are_to_be_kept(runs: dict[str, Run]) -> None:
-    assert [event["keep"] for event in runs["sft"].named("checkpoint")] == [[2], [4], [6]]
-    assert [event["keep"] for event in runs["early"].named("checkpoint")][-1] == [1, 3]
-
-
 def test_c32_records_that_are_too_long_are_dropped_and_named(runs: dict[str, Run]) -> None:
     told = {
         "event": "dropped", "count": 2, "records": 12, "lines": [3, 6],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,11 @@ from argosy.registry.datasets.formats import names
 from argosy.registry.datasets.formats.read import detect, fit, read
 from argosy.registry.datasets.formats.write import write
 from argosy.registry.intake.problems import Problem
+from argosy.registry.measuring.chat_template import ChatTemplate
+from argosy.registry.measuring.sequences import sequences
+from tokenizers import Tokenizer
+
+from tests.fakes import tiny_tokenizer
 
 NEWS = (
     "请根据下面的新闻生成摘要, 内容如下:《立法法》全文公布，“修改后”的条文共一百零五条。"
@@ -140,27 +146,60 @@ def test_c07_prompt_and_completion_map_to_prompt_and_response() -> None:
     assert back == [{"prompt": "Q", "response": [["A"]]}]
 
 
-def test_c12_the_same_dialogue_in_every_format_is_the_same_record() -> None:
-    spellings: list[Any] = [
-        [{"prompt": "Q1", "response": [["A1"]]}, {"prompt": "Q2", "response": [["A2"]]}],
-        [{"user": "Q1", "assistant": "A1"}, {"user": "Q2", "assistant": "A2"}],
-        [
-            {"role": "user", "content": "Q1"},
-            {"role": "assistant", "content": "A1"},
-            {"role": "user", "content": "Q2"},
-            {"role": "assistant", "content": "A2"},
-        ],
-        {
-            "messages": [
-                {"role": "user", "content": "Q1"},
-                {"role": "assistant", "content": "A1"},
-                {"role": "user", "content": "Q2"},
-                {"role": "assistant", "content": "A2"},
-            ]
-        },
+# One dialogue in every spelling of every format that holds dialogues; one turn where the format
+# has no more.
+TURNS: list[dict[str, str]] = [
+    {"role": "user", "content": "Q1 船"},
+    {"role": "assistant", "content": "A1"},
+    {"role": "user", "content": "Q2"},
+    {"role": "assistant", "content": "A2"},
+]
+SPELLINGS: dict[str, list[Any]] = {
+    names.OPENAI: [{"messages": TURNS}],
+    names.PROMPT_RESPONSE: [
+        [{"prompt": "Q1 船", "response": [["A1"]]}, {"prompt": "Q2", "response": [["A2"]]}]
+    ],
+    names.ROLE: [
+        TURNS,
+        [{"user": "Q1 船", "assistant": "A1"}, {"user": "Q2", "assistant": "A2"}],
+    ],
+}
+ONE_TURN: dict[str, list[Any]] = {
+    names.OPENAI: [{"messages": TURNS[:2]}],
+    names.PROMPT_RESPONSE: [[{"prompt": "Q1 船", "response": [["A1"]]}]],
+    names.ROLE: [TURNS[:2], [{"user": "Q1 船", "assistant": "A1"}]],
+    names.PROMPT_COMPLETION: [
+        {"prompt": "Q1 船", "completion": "A1"},
+        {"prompt": "Q1 船", "response": "A1"},
+    ],
+}
+
+
+def tokens(line: Any, folder: Path) -> list[list[int]]:
+    """Return what a model is shown of a line: each piece's tokens under its chat template."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    pieces = list(sequences(read(line).record, ChatTemplate.open(folder)))
+    return [
+        tokenizer.encode(text, add_special_tokens=False).ids for each in pieces for text in each
     ]
-    first, *others = (read(line).record for line in spellings)
-    assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("spelt", [SPELLINGS, ONE_TURN], ids=["turns", "one turn"])
+def test_c12_the_same_dialogue_in_every_format_is_the_same_tokens(
+    spelt: dict[str, list[Any]], tmp_path: Path
+) -> None:
+    folder = tiny_tokenizer.write(tmp_path)
+    seen = [tokens(line, folder) for lines in spelt.values() for line in lines]
+    assert len(seen[0]) > 1
+    assert all(each == seen[0] for each in seen)
+    records = [read(line).record for lines in spelt.values() for line in lines]
+    assert all(record == records[0] for record in records)
+
+
+def test_c12_no_format_of_dialogues_is_left_out() -> None:
+    dialogues = {f.name for f in names.FORMATS.values() if kinds.DIALOGUE in f.kinds}
+    # That of images asks about a picture, which no other format can say.
+    assert set(SPELLINGS) | set(ONE_TURN) == dialogues - {names.PROMPT_IMAGE_RESPONSE}
 
 
 def test_c35_text_is_unchanged() -> None:

@@ -103,7 +103,7 @@ class Reporter(TrainerCallback):
         if self._spec.early_stop_patience:
             self._early_stop.save(written)
         path = self._checkpoints.publish(written, step)
-        self._progress.emit("checkpoint", step=step, path=str(path), keep=self._kept())
+        self._progress.emit("checkpoint", step=step, path=str(path))
 
     def _is_validated(self, step: int, control: Any) -> bool:
         every = self._spec.validate_every_steps
@@ -140,10 +140,3 @@ class Reporter(TrainerCallback):
             cross_entropy = values.get("cross_entropy", score.mean_loss())
             values["perplexity"] = math.exp(min(cross_entropy, LARGEST_LOSS))
         return values
-
-    def _kept(self) -> list[int]:
-        """The steps whose checkpoints a run with `keep_checkpoints` is left with, so far."""
-        steps = self._checkpoints.steps()
-        newest = steps[-(self._spec.keep_checkpoints or len(steps)) :]
-        best = self._early_stop.best_step
-        return sorted({*newest, best} if best else newest)

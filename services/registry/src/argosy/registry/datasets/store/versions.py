@@ -17,6 +17,7 @@ from argosy.registry.datasets.sets import (
 from argosy.registry.datasets.store.tables import dataset, record, version
 from argosy.registry.domain.paging import Page
 from argosy.registry.store import accounts_pages
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -65,7 +66,7 @@ async def latest(connection: AsyncConnection, dataset_ids: Sequence[str]) -> dic
     rows = await connection.execute(
         _versions()
         .where(version.c.dataset_id.in_(dataset_ids))
-        .distinct(version.c.dataset_id)
+        .ext(distinct_on(version.c.dataset_id))
         .order_by(version.c.dataset_id, version.c.number.desc())
     )
     return {row.dataset_id: _version(row) for row in rows}
