@@ -28,7 +28,7 @@ def quick(fleet: ApiFleet) -> Iterator[ApiFleet]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_d35_a_recipe_runs_to_an_evaluated_result(
+def test_d35_d38_a_recipe_runs_to_an_evaluated_result(
     name: str, quick: ApiFleet, tmp_path: Path
 ) -> None:
     shelved = Shelf(tmp_path).get(name)
@@ -49,13 +49,18 @@ def test_d35_a_recipe_runs_to_an_evaluated_result(
     )
     result = Run(client, Console(file=screen, width=160), shelved, wishes)()
 
-    # D38: each step leaves something that the API still knows.
+    # Each step leaves something that the API still knows.
     assert tuple(result.artefacts) == STEPS
     artefacts = result.artefacts
     prepared = client.files.retrieve(artefacts["prepare"]["training_file"])
     assert (prepared.purpose, prepared.status) == ("fine-tune", "processed")
     assert client.files.retrieve(artefacts["prepare"]["exam_file"]).purpose == "evals"
     assert artefacts["generate"]["records"] == sides(recipe.kind) * EXAMPLES
+    version = artefacts["generate"]["dataset_version"]
+    listed = client.get("/datasets", cast_to=dict, options={"params": {"limit": 100}})["data"]
+    assert version in {each["latest_version"]["id"] for each in listed}
+    choice = json.loads(client.files.content(artefacts["choose"]["choice_file"]).text)
+    assert (choice["model"], len(choice["answers"])) == (MODEL, QUESTIONS)
     job = client.fine_tuning.jobs.retrieve(artefacts["tune"]["job"])
     assert job.status == "succeeded"
     assert job.training_file == artefacts["generate"]["dataset_version"]
@@ -77,3 +82,31 @@ def test_d35_a_recipe_runs_to_an_evaluated_result(
     for step, word in enumerate(STEPS, start=1):
         assert f"{step}  {word}" in shown
     assert "cost of 1,000 calls" in shown
+
+
+def test_d39_a_tuned_small_model_beside_a_larger_untuned_one(
+    quick: ApiFleet, tmp_path: Path
+) -> None:
+    screen = io.StringIO()
+    client = quick.sdk()
+    # This fleet's engine serves one base, so that stands for the larger model, at its price.
+    wishes = Wishes(
+        model=MODEL,
+        training=EXAMPLES,
+        exam=QUESTIONS,
+        against=(MODEL,),
+        price_per_hour=0.1,
+        prices={MODEL: 2.5},
+    )
+    shelved = Shelf(tmp_path).get("essay-marking")
+    result = Run(client, Console(file=screen, width=160), shelved, wishes)().as_json()
+    base, tuned, larger = result["models"]
+    assert tuned["model"].startswith("ft:")
+    for paper in (base, tuned, larger):
+        assert paper["scores"].keys() == base["scores"].keys()
+        assert paper["cost_per_thousand_calls"] > 0
+        price = 0.1 if paper is tuned else 2.5
+        hours = paper["seconds_per_thousand_calls"] / 3600
+        assert paper["cost_per_thousand_calls"] == pytest.approx(hours * price)
+    assert "compared" in screen.getvalue()
+    assert "cost of 1,000 calls" in screen.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -10,6 +11,8 @@ from argosy.registry.domain.prices import ModelPrice, PoolPrice, price_on
 from argosy.registry.intake.catalog_file import CatalogFile
 from argosy.registry.intake.price_entries import model_prices, pool_prices
 from pydantic import ValidationError
+
+from tests.docs.sources import DOCS, ROOT
 
 POOL = {"name": "main", "engine": "vllm", "replicas": ["http://127.0.0.1:1"]}
 
@@ -29,6 +32,23 @@ def test_money_becomes_millionths_exactly() -> None:
     assert pool_prices(file.price) == [
         PoolPrice("main", date(1970, 1, 1), 2_290_000, 1000, 250, 4000, 1000)
     ]
+
+
+def test_s11_the_knowledge_bases_price_is_a_default_that_anyone_changes() -> None:
+    def retrieval(**told: float) -> int:
+        (price,) = model_prices(read({"model": "*", **told}).price)
+        return price.retrieval
+
+    # 0.004 for a thousand tokens.
+    assert retrieval() == 4_000_000
+    assert retrieval(retrieval=1.5) == 1_500_000
+    assert retrieval(retrieval=0) == 0
+
+
+def test_s11_no_document_claims_the_old_prices() -> None:
+    claims = re.compile(r"gpt-3\.5|\$0\.008|yuan|元|0\.004", re.IGNORECASE)
+    for path in (*DOCS.rglob("*.md"), ROOT / "README.md"):
+        assert not claims.search(path.read_text("utf-8")), path.name
 
 
 @pytest.mark.parametrize(

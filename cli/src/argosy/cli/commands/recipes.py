@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from argosy.cli.commands.shared import DEFAULT_HOME, HomeOption
+from argosy.cli.errors import UsageError
 from argosy.cli.fleet import control, credentials
 from argosy.cli.fleet.home import Home
 from argosy.cli.recipes import archive
@@ -64,7 +66,11 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="Of the data and the training.")] = None,
     teacher: Annotated[str, typer.Option(help="Model to distil from, where a recipe does.")] = "",
     against: Annotated[
-        list[str] | None, typer.Option(help="A further model that sits the exam; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="A further model that sits the exam, such as a larger one: NAME, or NAME=PRICE "
+            "with what its machine costs an hour; repeatable."
+        ),
     ] = None,
     price_per_hour: Annotated[
         float, typer.Option(min=0.0, help="What this machine costs an hour, for the table.")
@@ -86,10 +92,30 @@ def run(
 
     key = credentials.ensure(place).api_key
     client = OpenAI(base_url=state.base_url, api_key=key, timeout=300)
+    prices = compared(against or [])
     wishes = Wishes(
-        model or state.model, training, exam, seed, teacher, tuple(against or ()), price_per_hour
+        model or state.model,
+        training,
+        exam,
+        seed,
+        teacher,
+        tuple(prices),
+        price_per_hour,
+        {name: price for name, price in prices.items() if price is not None},
     )
     Run(client, Console(), shelved, wishes)()
+
+
+def compared(wishes: Sequence[str]) -> dict[str, float | None]:
+    """Return the models to compare with, each with its machine's price by the hour if told."""
+    found: dict[str, float | None] = {}
+    for wish in wishes:
+        name, equals, price = wish.partition("=")
+        try:
+            found[name] = float(price) if equals else None
+        except ValueError:
+            raise UsageError(f"--against wants NAME or NAME=PRICE, not {wish!r}.") from None
+    return found
 
 
 @recipes.command()

@@ -23,13 +23,17 @@ CONCURRENCY: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A model's exam: its scores, and what it took."""
+    """A model's exam: its scores, and what it took.
+
+    `price_per_hour` is what the machine that serves the model costs; 0 is not known.
+    """
 
     model: str
     answers: list[str]
     scores: Scores
     tokens: int
     seconds: float
+    price_per_hour: float = 0.0
 
     def tokens_per_call(self) -> float:
         """Return the tokens of a prompt and its answer, on average."""
@@ -39,6 +43,10 @@ class Paper:
         """Return the wall time of a thousand calls, asked as many at a time as here."""
         return 1000 * self.seconds / len(self.answers)
 
+    def cost_per_thousand_calls(self) -> float:
+        """Return what a thousand calls cost; 0 where no price is known."""
+        return self.seconds_per_thousand_calls() / 3600 * self.price_per_hour
+
 
 def sit(
     client: OpenAI,
@@ -46,6 +54,8 @@ def sit(
     recipe: Recipe,
     questions: Sequence[Question],
     answered: Callable[[], None] = lambda: None,
+    *,
+    price_per_hour: float = 0.0,
 ) -> Paper:
     """Ask every question, several at a time and greedily; `answered` is called after each."""
 
@@ -66,4 +76,5 @@ def sit(
     seconds = time.monotonic() - start
     answers = [text for text, _ in results]
     scores = SCORERS[recipe.scorer](answers, [q.reference for q in questions], recipe.evaluation)
-    return Paper(model, answers, scores, sum(tokens for _, tokens in results), seconds)
+    tokens = sum(tokens for _, tokens in results)
+    return Paper(model, answers, scores, tokens, seconds, price_per_hour)

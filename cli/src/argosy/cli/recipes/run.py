@@ -7,7 +7,7 @@ itself as a file of the project.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,7 +27,8 @@ STEPS: Final = ("prepare", "generate", "choose", "tune", "evaluate")
 class Wishes:
     """What the user chooses. None means what the recipe says.
 
-    `against` are further models that sit the same exam, `price_per_hour` is what the machine costs.
+    `against` are further models that sit the same exam, `price_per_hour` is what the machine costs
+    and `prices` what those of single models cost, by model.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Wishes:
     teacher: str = ""
     against: tuple[str, ...] = ()
     price_per_hour: float = 0.0
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -58,11 +60,17 @@ class Result:
                     "scores": paper.scores,
                     "tokens_per_call": paper.tokens_per_call(),
                     "seconds_per_thousand_calls": paper.seconds_per_thousand_calls(),
+                    "cost_per_thousand_calls": paper.cost_per_thousand_calls(),
                     "answers": paper.answers,
                 }
                 for paper in self.papers
             ],
         }
+
+    def choice(self, base: Paper) -> dict[str, Any]:
+        """Return how the base did before anything was tuned, as it is stored."""
+        return {"recipe": self.recipe, "model": base.model, "scores": base.scores,
+                "answers": base.answers}  # fmt: skip
 
 
 class Run:
@@ -114,10 +122,15 @@ class Run:
     def _choose(self, exam: list[data.Question]) -> Paper:
         self._rule("choose")
         extension = self._recipe.extension()
+        base = self._sit(self._wishes.model, exam)
         self._leaves(
-            "choose", model=self._wishes.model, **self._recipe.hyperparameters(), **extension
+            "choose",
+            model=self._wishes.model,
+            choice_file=self._store("choice", self.result.choice(base)),
+            **self._recipe.hyperparameters(),
+            **extension,
         )
-        return self._sit(self._wishes.model, exam)
+        return base
 
     def _tune(self, version: str, seed: int) -> FineTuningJob:
         self._rule("tune")
@@ -149,13 +162,14 @@ class Run:
 
     def _evaluate(self, exam: str) -> None:
         self._rule("evaluate")
-        screen.show_papers(
-            self._console, self._recipe, self.result.papers, self._wishes.price_per_hour
-        )
-        content = json.dumps(self.result.as_json(), ensure_ascii=False).encode()
-        name = f"{self._recipe.name}-result.json"
-        stored = tuning.upload(self._client, name, content, "user_data")
+        screen.show_papers(self._console, self._recipe, self.result.papers)
+        stored = self._store("result", self.result.as_json())
         self._leaves("evaluate", exam_file=exam, result_file=stored)
+
+    def _store(self, what: str, told: dict[str, Any]) -> str:
+        content = json.dumps(told, ensure_ascii=False).encode()
+        name = f"{self._recipe.name}-{what}.json"
+        return tuning.upload(self._client, name, content, "user_data")
 
     def _others(self) -> list[str]:
         teacher = [self._wishes.teacher] if self._recipe.teacher else []
@@ -164,7 +178,14 @@ class Run:
     def _sit(self, model: str, exam: list[data.Question]) -> Paper:
         with self._progress() as progress:
             bar = progress.add_task(f"exam of {model}", total=len(exam))
-            return sit(self._client, model, self._recipe, exam, lambda: progress.advance(bar))
+            return sit(
+                self._client,
+                model,
+                self._recipe,
+                exam,
+                lambda: progress.advance(bar),
+                price_per_hour=self._wishes.prices.get(model, self._wishes.price_per_hour),
+            )
 
     def _rule(self, step: str) -> None:
         self._console.rule(f"{STEPS.index(step) + 1}  {step}")

@@ -46,9 +46,7 @@ def show_recipe(console: Console, recipe: Recipe, language: str) -> None:
     console.print(table)
 
 
-def show_papers(
-    console: Console, recipe: Recipe, papers: Sequence[Paper], price_per_hour: float
-) -> None:
+def show_papers(console: Console, recipe: Recipe, papers: Sequence[Paper]) -> None:
     """Print the models side by side: the first is the base, the second the tuned one."""
     roles = ["base", "tuned", *("compared" for _ in papers[2:])]
     table = Table("", *(f"{role}\n{p.model}" for role, p in zip(roles, papers, strict=True)))
@@ -59,8 +57,7 @@ def show_papers(
     table.add_row("tokens a call", *(f"{paper.tokens_per_call():.0f}" for paper in papers))
     seconds = [paper.seconds_per_thousand_calls() for paper in papers]
     table.add_row("seconds per 1,000 calls", *(f"{each:.0f}" for each in seconds))
-    if price_per_hour:
-        table.add_row(
-            "cost of 1,000 calls", *(f"{each / 3600 * price_per_hour:.4f}" for each in seconds)
-        )
+    if any(paper.price_per_hour for paper in papers):
+        costs = [paper.cost_per_thousand_calls() for paper in papers]
+        table.add_row("cost of 1,000 calls", *(f"{each:.4f}" for each in costs))
     console.print(table)
