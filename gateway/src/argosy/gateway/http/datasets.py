@@ -14,7 +14,7 @@ from argosy.gateway.http.dataset_shapes import (
     task_json,
     version_json,
 )
-from argosy.gateway.http.paging import Json, Page, page_of, page_request, query_of
+from argosy.gateway.http.paging import Json, Page, flag_of, page_of, page_request, query_of
 from argosy.gateway.http.ports import Given
 from argosy.gateway.upstream.datasets import LONG_TIMEOUT, DatasetsClient
 from litestar import Controller, Request, delete, get, post
@@ -102,7 +102,7 @@ class DatasetsController(Controller):
             page=page_request(query, maximum=MAX_PAGE),
             source=query.get("source", ""),
             kinds=words(query, "kind"),
-            published=query.get("published", "") == "true",
+            published=flag_of("published", query.get("published", "false")),
         )
         answer = await datasets.ask(datasets.service.ListDatasets, asked)
         return page_of([dataset_json(d) for d in answer.datasets], has_more=answer.has_more)

@@ -5,6 +5,7 @@ Judged when the task is made, so that a wrong one is refused at once, and read a
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -17,6 +18,8 @@ _FileId = Annotated[str, Field(pattern=r"^file-[A-Za-z0-9_-]{1,64}$")]
 VersionId = Annotated[str, Field(pattern=r"^dsv_[A-Za-z0-9_-]{1,64}$")]
 _Column = Annotated[str, Field(min_length=1, max_length=128)]
 
+# As much of an unknown name as an answer repeats.
+_ECHO: Final = 128
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Model = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
@@ -214,11 +217,35 @@ def read(kind: type[P], value: Any) -> P:
     try:
         return kind.model_validate(value, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        found = error.errors(include_url=False, include_input=False)
+        # A misspelt name is the reason where the right one is missing.
+        first = next((each for each in found if each["type"] == _UNKNOWN), found[0])
         where = ".".join(str(step) for step in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
         raise InvalidRequest(
-            f"Invalid value for '{where}': {what}." if where else f"{what}.",
+            _said(kind, first["type"], where, first["msg"].removeprefix("Value error, ")),
             param=where or None,
-            code="unknown_parameter" if first["type"] == "extra_forbidden" else "invalid_value",
+            code="unknown_parameter" if first["type"] == _UNKNOWN else "invalid_value",
         ) from None
+
+
+_UNKNOWN: Final = "extra_forbidden"
+
+
+def _said(kind: type[Parameters], problem: str, where: str, what: str) -> str:
+    if problem == _UNKNOWN:
+        near = difflib.get_close_matches(where.rpartition(".")[2], _names(kind), n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else "Check the spelling or leave it out."
+        return f"Unknown parameter: '{where[:_ECHO]}'. {hint}"
+    if problem == "missing":
+        return f"The parameter '{where}' is missing."
+    return f"Invalid value for '{where}': {what}." if where else f"{what}."
+
+
+def _names(kind: type[Parameters]) -> list[str]:
+    """Return the names of all parameters, those inside others too."""
+    schema = kind.model_json_schema()
+    return [
+        name
+        for each in (schema, *schema.get("$defs", {}).values())
+        for name in each.get("properties", ())
+    ]
