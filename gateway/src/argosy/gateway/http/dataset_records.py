@@ -6,29 +6,28 @@ from typing import Any
 
 import msgspec
 from argosy.api.registry.v1 import datasets_pb2 as pb
-from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.body import BodyReader
-from argosy.gateway.http.dataset_asking import MAX_PAGE, Dataset, Record, Version, words
+from argosy.gateway.http.dataset_asking import MAX_PAGE, Place, Record, version_place, words
 from argosy.gateway.http.dataset_shapes import record_json, version_json
 from argosy.gateway.http.paging import Json, Page, page_of, page_request, query_of
 from argosy.gateway.http.ports import Given
 from argosy.gateway.upstream.datasets import LONG_TIMEOUT, DatasetsClient
 from argosy.kit.errors import InvalidRequest
 from litestar import Controller, Request, delete, get, post
+from litestar.di import Provide
 from litestar.params import FromPath
 
 
 class DatasetRecordsController(Controller):
     path = "/v1/datasets/{dataset_id:str}/versions/{version_id:str}/records"
+    dependencies = {"place": Provide(version_place)}  # noqa: RUF012 - the framework's way
 
     @get()
     async def list_records(
         self,
         request: Request[Any, Any, Any],
-        caller: Given[Caller],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
     ) -> Page:
         query = query_of(
             request, "after", "limit", "order", "status", "contains", "min_characters",
@@ -36,8 +35,8 @@ class DatasetRecordsController(Controller):
         )  # fmt: skip
         query.setdefault("order", "asc")
         asked = pb.ListRecordsRequest(
-            project_id=caller.project_id,
-            version_id=_version(dataset_id, version_id),
+            project_id=place.project_id,
+            version_id=place.version_id,
             page=page_request(query, maximum=MAX_PAGE, ordered=True),
             statuses=words(query, "status"),
             contains=_text(query.get("contains", "")),
@@ -52,17 +51,15 @@ class DatasetRecordsController(Controller):
     async def add(
         self,
         request: Request[Any, Any, Any],
-        caller: Given[Caller],
         body_reader: Given[BodyReader],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
     ) -> Json:
         asked = pb.AddRecordRequest(
-            project_id=caller.project_id,
-            version_id=_version(dataset_id, version_id),
+            project_id=place.project_id,
+            version_id=place.version_id,
             body=await _body(request, body_reader),
-            key_id=caller.key_id,
+            key_id=place.key_id,
         )
         return record_json((await datasets.ask(datasets.service.AddRecord, asked)).record)
 
@@ -70,15 +67,13 @@ class DatasetRecordsController(Controller):
     async def next_record(
         self,
         request: Request[Any, Any, Any],
-        caller: Given[Caller],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
     ) -> Json:
         after = query_of(request, "after").get("after", "")
         asked = pb.NextRecordRequest(
-            project_id=caller.project_id,
-            version_id=_version(dataset_id, version_id),
+            project_id=place.project_id,
+            version_id=place.version_id,
             after_id=Record.checked(after) if after else "",
         )
         answer = await datasets.ask(datasets.service.NextRecord, asked)
@@ -92,15 +87,13 @@ class DatasetRecordsController(Controller):
     @post("/accept_drafts", status_code=200)
     async def accept_drafts(
         self,
-        caller: Given[Caller],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
     ) -> Json:
         asked = pb.AcceptDraftsRequest(
-            project_id=caller.project_id,
-            version_id=_version(dataset_id, version_id),
-            key_id=caller.key_id,
+            project_id=place.project_id,
+            version_id=place.version_id,
+            key_id=place.key_id,
         )
         call = datasets.service.AcceptDrafts
         answer = await datasets.ask(call, asked, timeout=LONG_TIMEOUT)
@@ -113,15 +106,13 @@ class DatasetRecordsController(Controller):
     @get("/{record_id:str}")
     async def retrieve(
         self,
-        caller: Given[Caller],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
         record_id: FromPath[str],
     ) -> Json:
         asked = pb.GetRecordRequest(
-            project_id=caller.project_id,
-            version_id=_version(dataset_id, version_id),
+            project_id=place.project_id,
+            version_id=place.version_id,
             record_id=Record.checked(record_id),
         )
         return record_json((await datasets.ask(datasets.service.GetRecord, asked)).record)
@@ -130,19 +121,17 @@ class DatasetRecordsController(Controller):
     async def annotate(
         self,
         request: Request[Any, Any, Any],
-        caller: Given[Caller],
         body_reader: Given[BodyReader],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
         record_id: FromPath[str],
     ) -> Json:
         asked = pb.AnnotateRecordRequest(
-            project_id=caller.project_id,
-            version_id=_version(dataset_id, version_id),
+            project_id=place.project_id,
+            version_id=place.version_id,
             record_id=Record.checked(record_id),
             annotation=await _body(request, body_reader),
-            key_id=caller.key_id,
+            key_id=place.key_id,
         )
         answer = await datasets.ask(datasets.service.AnnotateRecord, asked)
         return record_json(answer.record) | {"version": version_json(answer.version)}
@@ -150,25 +139,17 @@ class DatasetRecordsController(Controller):
     @delete("/{record_id:str}", status_code=200)
     async def remove(
         self,
-        caller: Given[Caller],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
         record_id: FromPath[str],
     ) -> Json:
         asked = pb.DeleteRecordRequest(
-            project_id=caller.project_id,
-            version_id=_version(dataset_id, version_id),
+            project_id=place.project_id,
+            version_id=place.version_id,
             record_id=Record.checked(record_id),
         )
         await datasets.ask(datasets.service.DeleteRecord, asked)
         return {"id": record_id, "object": "dataset.record.deleted", "deleted": True}
-
-
-def _version(dataset_id: str, version_id: str) -> str:
-    """Return the version's id, which alone is asked for: its data set is known by it."""
-    Dataset.checked(dataset_id)
-    return Version.checked(version_id)
 
 
 async def _body(request: Request[Any, Any, Any], body_reader: BodyReader) -> str:

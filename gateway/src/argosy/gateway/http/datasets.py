@@ -7,7 +7,14 @@ from typing import Annotated, Any, Final
 from argosy.api.registry.v1 import datasets_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.body import BodyReader
-from argosy.gateway.http.dataset_asking import MAX_PAGE, Dataset, Version, words
+from argosy.gateway.http.dataset_asking import (
+    MAX_PAGE,
+    Dataset,
+    Place,
+    Version,
+    version_place,
+    words,
+)
 from argosy.gateway.http.dataset_shapes import (
     dataset_json,
     lineage_json,
@@ -18,6 +25,7 @@ from argosy.gateway.http.paging import Json, Page, flag_of, page_of, page_reques
 from argosy.gateway.http.ports import Given
 from argosy.gateway.upstream.datasets import LONG_TIMEOUT, DatasetsClient
 from litestar import Controller, Request, delete, get, post
+from litestar.di import Provide
 from litestar.params import FromPath
 from litestar.response import Stream
 from msgspec import Meta, Raw, Struct
@@ -53,6 +61,7 @@ class NewVersion(Struct, forbid_unknown_fields=True):
 
 class DatasetsController(Controller):
     path = "/v1/datasets"
+    dependencies = {"place": Provide(version_place)}  # noqa: RUF012 - the framework's way
 
     @post(status_code=200)
     async def create(
@@ -183,43 +192,37 @@ class DatasetsController(Controller):
     @get("/{dataset_id:str}/versions/{version_id:str}")
     async def retrieve_version(
         self,
-        caller: Given[Caller],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
     ) -> Json:
-        found = await _version(datasets, caller, dataset_id, version_id)
+        found = await _version(datasets, place)
         return version_json(found) | {"lineage": lineage_json(found)}
 
     @delete("/{dataset_id:str}/versions/{version_id:str}", status_code=200)
     async def remove_version(
         self,
-        caller: Given[Caller],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
     ) -> Json:
         asked = pb.DeleteVersionRequest(
-            project_id=caller.project_id,
-            dataset_id=Dataset.checked(dataset_id),
-            version_id=Version.checked(version_id),
+            project_id=place.project_id,
+            dataset_id=place.dataset_id,
+            version_id=place.version_id,
         )
         await datasets.ask(datasets.service.DeleteVersion, asked)
-        return {"id": version_id, "object": "dataset.version.deleted", "deleted": True}
+        return {"id": place.version_id, "object": "dataset.version.deleted", "deleted": True}
 
     @post("/{dataset_id:str}/versions/{version_id:str}/publish", status_code=200)
     async def publish(
         self,
-        caller: Given[Caller],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
     ) -> Json:
         asked = pb.PublishVersionRequest(
-            project_id=caller.project_id,
-            dataset_id=Dataset.checked(dataset_id),
-            version_id=Version.checked(version_id),
-            key_id=caller.key_id,
+            project_id=place.project_id,
+            dataset_id=place.dataset_id,
+            version_id=place.version_id,
+            key_id=place.key_id,
         )
         call = datasets.service.PublishVersion
         return version_json((await datasets.ask(call, asked, timeout=LONG_TIMEOUT)).version)
@@ -227,13 +230,11 @@ class DatasetsController(Controller):
     @get("/{dataset_id:str}/versions/{version_id:str}/content")
     async def content(
         self,
-        caller: Given[Caller],
         datasets: Given[DatasetsClient],
-        dataset_id: FromPath[str],
-        version_id: FromPath[str],
+        place: Given[Place],
     ) -> Stream:
-        found = await _version(datasets, caller, dataset_id, version_id)
-        pieces = datasets.content(caller.project_id, found.id)
+        found = await _version(datasets, place)
+        pieces = datasets.content(place.project_id, found.id)
         # The first piece now: what the registry refuses is an answer, not a broken stream.
         first = await anext(pieces, b"")
         return Stream(
@@ -253,12 +254,8 @@ async def _joined(first: bytes, rest: Any) -> Any:
         yield piece
 
 
-async def _version(
-    datasets: DatasetsClient, caller: Caller, dataset_id: str, version_id: str
-) -> pb.DatasetVersion:
+async def _version(datasets: DatasetsClient, place: Place) -> pb.DatasetVersion:
     asked = pb.GetVersionRequest(
-        project_id=caller.project_id,
-        dataset_id=Dataset.checked(dataset_id),
-        version_id=Version.checked(version_id),
+        project_id=place.project_id, dataset_id=place.dataset_id, version_id=place.version_id
     )
     return (await datasets.ask(datasets.service.GetVersion, asked)).version
