@@ -28,11 +28,20 @@ _TASK: Final = "evaluation"
 
 
 def findings(job: Job, evaluations: Sequence[Evaluation], drift: Json | None) -> list[Finding]:
-    """Return what the newest evaluation of each kind says, and how requests have moved."""
-    newest = {each.purpose == FORGETTING: each for each in evaluations}
-    found = [_finding(job, each, general=general) for general, each in newest.items()]
-    moved = [] if drift is None else [_moved(drift)]
-    return [finding for finding in (*found, *moved) if finding is not None]
+    """Return what the newest evaluation of each kind says, and how requests have moved.
+
+    What was trained on says nothing of what was learnt: only held-out records count.
+    """
+    held_out = [each for each in evaluations if each.source != job.training_file]
+    found = [
+        next(filter(None, (_finding(job, each, general=general) for each in newest)), None)
+        for general, newest in (
+            (True, [each for each in reversed(held_out) if each.purpose == FORGETTING]),
+            (False, [each for each in reversed(held_out) if each.purpose != FORGETTING]),
+        )
+    ]
+    moved = None if drift is None else _moved(drift)
+    return [finding for finding in (*found, moved) if finding is not None]
 
 
 def curves(evaluations: Sequence[Evaluation]) -> dict[str, Series]:

@@ -85,6 +85,8 @@ class CheckDrift:
             except ApiError as error:
                 # Its data may be gone: the others are looked at all the same.
                 _log.warning("drift of %s is not known: %s", job.id, error.message)
+            except Exception:  # noqa: BLE001 - one job's surprise must not end the watch on others
+                _log.exception("drift failed unexpectedly", extra={"job_id": job.id})
 
     async def _check(self, job: Job) -> Json:
         recent = await self._completions.recent(job.project_id, job.tuned_model, MOST)
