@@ -35,6 +35,7 @@ test: ## Everything: the checks, the process tests, a run on the real engine
 
 bench: ## Measure the gateway beside nginx and vllm-router; prints the table with ratios
 	@$(PYTHON) scripts/setup.py --light-only
+	@.venv/bin/python scripts/compile_lane.py
 	@.venv/bin/python -m benchmarks.run $(ARGS)
 
 soak: ## Ten minutes of load with disconnects: memory and open files must not grow

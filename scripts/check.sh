@@ -44,6 +44,10 @@ check rules promtool check rules deploy/k8s/prometheus/rules/*.yaml
 check alerts promtool test rules deploy/k8s/prometheus/tests/*.yaml
 check generated scripts/generate_protos.sh --check
 check unit python -m pytest -q -m "not ml" tests/unit
+# The units of the gateway once more as sources, where the run above took what is compiled.
+if python scripts/compile_lane.py --check 2>/dev/null; then
+    check sources env ARGOSY_COMPILED=0 python -m pytest -q tests/unit/gateway
+fi
 report_types() {
     wait "$typed" && return
     local status=$?

@@ -11,6 +11,7 @@ compile() {
         "requirements/$1.in" -o "requirements/$1.txt" "${@:2}"
 }
 compile uv "$@"
+compile compiler "$@"
 # tokenizers names the hub's client, which only its downloads import, and we download nothing.
 compile light --excludes requirements/light-excludes.txt "$@"
 compile dev --excludes requirements/light-excludes.txt "$@"

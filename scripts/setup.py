@@ -7,7 +7,8 @@
 
 Needs Python 3.11 or newer with venv and pip, nothing else: uv comes first, then uv installs the
 rest. Each environment ends with a stamp that holds a digest of everything it was made from; with
-the right stamp there is nothing to do, without it the steps run again on what is there.
+the right stamp there is nothing to do, without it the steps run again on what is there. Where a C
+compiler is, the gateway's lane is compiled at the end (scripts/compile_lane.py).
 """
 
 from __future__ import annotations
@@ -317,6 +318,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--with-tests", action="store_true", help="add the tools of `make test`")
     parser.add_argument("--light-only", action="store_true", help="leave .venv-ml out")
+    parser.add_argument("--no-compile", action="store_true", help="let the lane run uncompiled")
     parser.add_argument(
         "--with-compression", action="store_true", help="add what compresses models"
     )
@@ -333,6 +335,9 @@ def main() -> int:
             ensure_prometheus()
         if not arguments.light_only:
             machine_learning()
+            if not arguments.no_compile:
+                # Whoever only edits and checks need not wait for a compiler after each edit.
+                run(LIGHT / "bin" / "python", ROOT / "scripts/compile_lane.py")
             if arguments.with_compression or arguments.with_tests:
                 compression()
     except SetupError as error:

@@ -26,9 +26,9 @@ from argosy.api.registry.v1.registry_pb2 import (
     Project,
     WatchResponse,
 )
-from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.access.limits import Limits
+from argosy.gateway.access.local_cells import LocalCells
 from argosy.gateway.access.prices import Prices
 from argosy.gateway.admission.permits import Admission, AdmissionLimits
 from argosy.gateway.catalog import Catalog
@@ -166,7 +166,7 @@ class LanePlane:
             clock=clock, metrics=self.metrics, limits=admission or AdmissionLimits()
         )
         self.catalog.on_pools_changed(lambda: self.admission.sync(self.catalog.pools()))
-        self.cells = Cells(clock)
+        self.cells = LocalCells(clock)
         self.drain = Drain()
         self.rooms = Rooms(
             authenticator=Authenticator(self.catalog, PEPPER, lambda: self.keys_known),

@@ -13,6 +13,7 @@ import pytest
 from argosy.gateway.access import cells_file, windows
 from argosy.gateway.access.cells import Cells, Row, under_way
 from argosy.gateway.access.cells_file import CHANGES, CellsInUse
+from argosy.gateway.access.local_cells import LocalCells
 from argosy.kit.clock import ManualClock
 
 Open = Callable[..., Cells]
@@ -61,11 +62,28 @@ def test_two_see_each_other_and_names_are_apart(cells: Open) -> None:
 
 
 def test_without_a_file_a_process_is_alone() -> None:
-    one, other = Cells(ManualClock()), Cells(ManualClock())
+    one, other = LocalCells(ManualClock()), LocalCells(ManualClock())
     assert count(one, "key a") == 1
     assert count(other, "key a") == 1
-    one.close()
-    other.close()
+
+
+def test_a_process_alone_gives_idle_rows_away_then_the_oldest() -> None:
+    clock = ManualClock()
+    cells = LocalCells(clock, rows=2)
+    clock.advance(5)
+    assert count(cells, "key a", 7) == 7
+    clock.advance(62)
+    row = bound(cells, "key b")
+    windows.add(row.words, row.row + windows.REQUESTS, 67, 1)
+    # The idle one makes room, the busy one stays.
+    bound(cells, "key c")
+    assert windows.used(bound(cells, "key b").rows, windows.REQUESTS, 67) == 1
+    for name in ("key c", "key d"):
+        row = bound(cells, name)
+        windows.add(row.words, row.row + windows.REQUESTS, 67, 1)
+    # All were busy: the one that was met first begins again, and is not counted twice.
+    fresh = bound(cells, "key b")
+    assert windows.used(fresh.rows, windows.REQUESTS, 67) == 0
 
 
 def test_counts_outlive_their_process_and_its_slot_is_taken_over(cells: Open, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from argosy.api.registry.v1.registry_pb2 import Limits as LimitsMessage
@@ -11,6 +12,7 @@ from argosy.api.registry.v1.registry_pb2 import Model, Price
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.limits import Limits, Reservation
+from argosy.gateway.access.local_cells import LocalCells
 from argosy.gateway.access.prices import cost_of
 from argosy.gateway.errors import render
 from argosy.kit.clock import ManualClock
@@ -28,10 +30,10 @@ class Jumping(ManualClock):
 
 
 class Desk:
-    def __init__(self) -> None:
+    def __init__(self, shared: Path | None = None) -> None:
         self.clock = Jumping(datetime(2026, 1, 1, 23, 0, tzinfo=UTC))
         self.metrics = CollectorRegistry()
-        self.cells = Cells(self.clock)
+        self.cells = LocalCells(self.clock) if shared is None else Cells(self.clock, shared)
         self.limits = Limits(
             self.cells,
             lambda model: model.price if model.HasField("price") else None,
@@ -53,9 +55,9 @@ class Desk:
         return caught.value, {name.decode(): value.decode() for name, value in rendered.headers}
 
 
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk()
+@pytest.fixture(params=["alone", "shared"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "limits" if request.param == "shared" else None)
     yield desk
     desk.cells.close()
 

@@ -22,9 +22,9 @@ import pytest
 from argosy.api.embedder.v1 import embedder_pb2, embedder_pb2_grpc
 from argosy.api.registry.v1 import registry_pb2, registry_pb2_grpc
 from argosy.api.trainer.v1 import trainer_pb2, trainer_pb2_grpc
-from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.access.limits import Limits
+from argosy.gateway.access.local_cells import LocalCells
 from argosy.gateway.access.tokens import AccessTokens
 from argosy.gateway.catalog import Catalog
 from argosy.gateway.http.admin.checkpoint_permissions import CheckpointSharing
@@ -369,7 +369,10 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
                 clock=SystemClock(),
                 embedding=EmbeddingClient(channel, timeout=5),
                 limits=Limits(
-                    Cells(SystemClock()), no_price, clock=SystemClock(), metrics=CollectorRegistry()
+                    LocalCells(SystemClock()),
+                    no_price,
+                    clock=SystemClock(),
+                    metrics=CollectorRegistry(),
                 ),
                 explainer=NoEngines(),
                 files=FilesClient(channel),

@@ -6,13 +6,16 @@ The one part of the wiring that both of the gateway's composition roots share: `
 
 from __future__ import annotations
 
+import logging
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from argosy.gateway import compiled
 from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.keys import Authenticator
 from argosy.gateway.access.limits import Limits
+from argosy.gateway.access.local_cells import LocalCells
 from argosy.gateway.access.prices import Prices
 from argosy.gateway.admission.permits import Admission, AdmissionLimits
 from argosy.gateway.catalog import Catalog
@@ -39,6 +42,8 @@ from argosy.kit.tracing import Sampler
 
 if TYPE_CHECKING:
     from argosy.gateway.settings import TrafficSettings
+
+_log = logging.getLogger(__name__)
 
 SettingsT = TypeVar("SettingsT", bound="TrafficSettings")
 
@@ -103,7 +108,8 @@ def build_plane(runtime: Runtime[SettingsT], catalog: Catalog) -> Plane:
         ),
     )
     catalog.on_pools_changed(lambda: admission.sync(catalog.pools()))
-    cells = Cells(clock, settings.limits_file)
+    path = settings.limits_file
+    cells = LocalCells(clock) if path is None else Cells(clock, path)
     runtime.resources.callback(cells.close)
     rates = Limits(cells, Prices(catalog), clock=clock, metrics=metrics)
     states = ModelStates(fleet, placement)
@@ -153,6 +159,7 @@ async def serve_lane(
     )
     drain = Drain()
     lane = Lane(ordinary, rooms, drain)
+    _log.info("lane", extra={"compiled": compiled.in_use()})
     runtime.on_stop(lambda: drain.drain(settings.drain_grace_seconds))
     plane.catalog.on_key_removed(drain.revoke)
     await runtime.enter(

@@ -40,9 +40,9 @@ class Row:
         self.digest = digest
         self.index = self.number = self.epoch = -1
         self.row = 0
-        self.words: memoryview
-        self.rows: list[tuple[memoryview, int]] = []
-        self.everyone: list[tuple[memoryview, int, int]] = []
+        self.words: windows.Words
+        self.rows: list[tuple[windows.Words, int]] = []
+        self.everyone: list[tuple[windows.Words, int, int]] = []
 
 
 class Cells:
@@ -51,16 +51,17 @@ class Cells:
     `head[CHANGES] != seen` tells that other processes have added something: `refresh` then.
     """
 
-    def __init__(self, clock: Clock, path: Path | None = None, *, sets: int = _SETS) -> None:
+    def __init__(self, clock: Clock, path: Path, *, sets: int = _SETS) -> None:
         """Raises OSError or CellsInUse; see `CellsFile`."""
         self._clock = clock
         self._sets = sets
+        self._handles = sets * _PLACES
         self._file = CellsFile(path, sets * _PLACES, clock)
         self._wall_offset = self._file.wall_offset
         self._rows: dict[str, Row] = {}
         self._dead: set[int] = set()
         self._looked_at = float("-inf")
-        self.head = self._file.head
+        self.head: windows.Words = self._file.head
         self.seen = self.head[CHANGES]
         self.epoch = 0
 
@@ -80,7 +81,7 @@ class Cells:
         """Return the row of a subject; `bind` it before use."""
         row = self._rows.get(name)
         if row is None:
-            if len(self._rows) >= self._sets * _PLACES:
+            if len(self._rows) >= self._handles:
                 self._rows.clear()
             digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
             row = self._rows[name] = Row(digest)

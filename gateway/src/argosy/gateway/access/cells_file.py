@@ -22,7 +22,6 @@ import fcntl
 import hashlib
 import mmap
 import os
-import tempfile
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,8 +63,8 @@ class CellsInUse(Exception):
 class CellsFile:
     """The file. `head` and `regions` are 64-bit words; `slot` is this process's region."""
 
-    def __init__(self, path: Path | None, capacity: int, clock: Clock) -> None:
-        """Open or make the file and take a slot; without `path` the memory is this process's alone.
+    def __init__(self, path: Path, capacity: int, clock: Clock) -> None:
+        """Open or make the file and take a slot.
 
         `capacity` is the number of rows of a region. Raises OSError or CellsInUse.
         """
@@ -75,7 +74,7 @@ class CellsFile:
         self._region_bytes = _pages(capacity * ROW_WORDS * _WORD)
         self._maps: list[mmap.mmap] = []
         self.regions: list[memoryview] = []
-        self._fd = _anonymous() if path is None else _open(path)
+        self._fd = _open(path)
         try:
             with self.locked():
                 self._prepare(clock)
@@ -221,13 +220,6 @@ def _boot() -> int:
     except FileNotFoundError:
         return 0
     return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
-
-
-def _anonymous() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("argosy-limits")
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
 
 
 def _open(path: Path) -> int:

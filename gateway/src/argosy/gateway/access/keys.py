@@ -138,9 +138,10 @@ class Authenticator:
 
         try:
             return identify()
-        except UnknownKey as unknown:
-            if self._finder is None or not await self._finder.find(unknown.digest):
-                raise self._refusal(peer) from None
+        except UnknownKey as error:
+            digest = error.digest
+        if self._finder is None or not await self._finder.find(digest):
+            raise self._refusal(peer)
         return identify()
 
     def _check(self, authorization: Sequence[bytes], peer: str) -> Caller:

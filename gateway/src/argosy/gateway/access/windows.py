@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-# A place in memory: words, and the index at which a row begins.
-Words = memoryview
+# A place in memory, shared or a process's own: words, and the index at which a row begins.
+Words = memoryview | list[int]
 Rows = Sequence[tuple[Words, int]]
 
 SECONDS: Final = 60
@@ -41,7 +41,7 @@ _ELSEWHERE: Final = 4
 ROW_WORDS: Final = _DAY + 8
 
 # Far above any sum that means something, far below what a word holds.
-_MOST: Final = 1 << 62
+_MOST: Final = 1 << 61
 
 
 def add(words: Words, window: int, second: int, amount: int) -> None:

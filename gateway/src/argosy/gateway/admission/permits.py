@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,7 +35,9 @@ _NEWEST: Final = 1 / 32
 _ENOUGH: Final = 16
 _LONGEST_RETRY: Final = 60
 _LEAST_CREDIT: Final = 4
-_WAITS: Final = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_WAITS: Final[Sequence[float]] = (
+    0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+)  # fmt: skip
 # After a refusal, for so long, the next requests are looked at for it before anything else.
 _OVERLOADED_SECONDS: Final = 1.0
 
@@ -154,7 +156,7 @@ class Admission(Collector):
                 pool.queue_seconds or default.wait_seconds,
             )
             gate.queue.room = gate.limits.queued
-            gate.queue.credit = gate.limits.credit
+            gate.queue.credit = float(gate.limits.credit)
             gate.let_in()
 
     def try_enter(self, pool: str, caller: Caller, priority: int) -> Permit | None:

@@ -34,8 +34,11 @@ class Sink(Protocol):
         """The body is complete, or `error` ended it. Called once; nothing follows."""
 
 
-class Connection(asyncio.Protocol):
-    """Use by one request at a time: `send`, `head`, then `read` until b"", `whole` or `push`."""
+class Connection:
+    """Use by one request at a time: `send`, `head`, then `read` until b"", `whole` or `push`.
+
+    What asyncio calls a protocol, without its base class, which would make each attribute slower.
+    """
 
     __slots__ = (
         "_answering", "_buffered", "_chunks", "_complete", "_error", "_expiry", "_familiar",
@@ -298,6 +301,12 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         return False
+
+    def pause_writing(self) -> None:
+        """The engine reads slowly: a request is bounded, and its deadline runs."""
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()

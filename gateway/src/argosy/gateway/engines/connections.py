@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from typing import Final
+from typing import Final, cast
 
 from argosy.gateway.engines.connection import Connection
 from argosy.gateway.engines.failures import ConnectFailed
@@ -59,8 +59,8 @@ class Connections:
             tries += 1
             try:
                 async with asyncio.timeout_at(due):
-                    _, connection = await loop.create_connection(
-                        lambda: Connection(loop, self._familiar),
+                    _, made = await loop.create_connection(
+                        lambda: cast("asyncio.Protocol", Connection(loop, self._familiar)),
                         self._host,
                         self._port,
                         ssl=self._tls,
@@ -75,7 +75,7 @@ class Connections:
                     f"No connection to {self._host}:{self._port} within "
                     f"{self._connect_seconds:g} s: {type(error).__name__}"
                 ) from error
-            return connection
+            return cast("Connection", made)
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection for the next request, or close it if it cannot serve one."""

@@ -37,10 +37,10 @@ from argosy.gateway.lane.request.completion import (
     PATHS,
     CompletionRequest,
     Operation,
-    named_model,
     parse,
 )
 from argosy.gateway.lane.request.fit import check_model
+from argosy.gateway.lane.request.quick import named_model
 from argosy.gateway.lane.rooms import Rooms
 from argosy.gateway.steps import Steps, in_task
 from argosy.kit import logs, tracing
@@ -168,12 +168,13 @@ class Exchange:
         rooms, inbound, course = self._rooms, self._inbound, self._course
         if self._drain.closed:
             raise Draining(DRAINING)
+        authorization, caller = inbound.head.authorization, None
         try:
-            caller = rooms.authenticator.identify(inbound.head.authorization, inbound.peer)
+            caller = rooms.authenticator.identify(authorization, inbound.peer)
         except UnknownKey:
-            caller = await in_task(
-                rooms.authenticator.find(inbound.head.authorization, inbound.peer)
-            )
+            _log.debug("a key that memory lacks")
+        if caller is None:
+            caller = await in_task(rooms.authenticator.find(authorization, inbound.peer))
         course.caller = caller
         body = inbound.body if inbound.complete else await inbound.read_body()
         if inbound.operation is Operation.EMBEDDING:

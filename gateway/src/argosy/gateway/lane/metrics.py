@@ -8,7 +8,7 @@ than a request's routing; these cost an addition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from argosy.gateway.errors import Outcome
@@ -31,14 +31,28 @@ _OPERATIONS: Final = {
     # The conventions have no name for it.
     "reward": "reward",
 }
-_DURATION: Final = (
+_DURATION: Final[Sequence[float]] = (
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 )  # fmt: skip
-_FIRST_TOKEN: Final = (
+_FIRST_TOKEN: Final[Sequence[float]] = (
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 )  # fmt: skip
-_OUTPUT_TOKEN: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
-_USAGE: Final = tuple(float(4**power) for power in range(14))
+_OUTPUT_TOKEN: Final[Sequence[float]] = (
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.15,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.75,
+    1.0,
+    2.5,
+)
+_USAGE: Final[Sequence[float]] = tuple(float(4**power) for power in range(14))
 
 
 class _Slot:

@@ -13,13 +13,13 @@ from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.limits import Reservation
 from argosy.gateway.errors import Outcome
 from argosy.gateway.lane import timeline
-from argosy.gateway.lane.answer.sse import StreamScanner, TokenUsage
+from argosy.gateway.lane.answer.chunk import TokenUsage
+from argosy.gateway.lane.answer.sse import StreamScanner
 from argosy.gateway.lane.request.completion import CompletionRequest, Operation
 from argosy.gateway.lane.rooms import Rooms
 from argosy.gateway.lane.storing import Keeping
 from argosy.gateway.metering.journal import Place
 from argosy.gateway.metering.usage import Usage
-from msgspec import Struct
 from opentelemetry.trace import Span
 
 _log = logging.getLogger(__name__)
@@ -40,16 +40,13 @@ _TROUBLE: Final = frozenset(
 _NEVER_ASKED: Final = frozenset({Outcome.NO_REPLICA, Outcome.DRAINING})
 
 
-class Course(Struct):
+class Course:
     """One request so far. Times are the clock's monotonic seconds.
 
     `usage` is the engine's count, once it has told; `chunks` are the pieces of text that the client
     got, `started` is true once it got anything. `routed`: a route decided which model is asked.
     """
 
-    operation: Operation
-    request_id: str
-    begun: float
     traceparent: bytes = b""
     caller: Caller | None = None
     model: Model | None = None
@@ -70,6 +67,11 @@ class Course(Struct):
     place: Place | None = None
     started: bool = False
     first_token_at: float | None = None
+
+    def __init__(self, operation: Operation, request_id: str, begun: float) -> None:
+        self.operation = operation
+        self.request_id = request_id
+        self.begun = begun
 
 
 def begin(rooms: Rooms, course: Course) -> None:

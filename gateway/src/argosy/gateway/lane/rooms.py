@@ -54,7 +54,7 @@ class RequestIds:
 
     def new(self) -> str:
         """Return a new id; the 32 digits after its prefix can serve as a trace's id too."""
-        return f"{ids.REQUEST}{self._bits(128):032x}"
+        return ids.REQUEST + self._bits(128).to_bytes(16, "big").hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 from argosy.gateway.metering.usage import Usage
@@ -19,7 +19,9 @@ from argosy.kit.clock import Clock
 
 _log = logging.getLogger(__name__)
 _LINGER_SECONDS: Final = 0.05
-_encoder: Final = msgspec.json.Encoder()
+_TENTHS: Final = 10_000
+# Combinations of names whose JSON is remembered.
+_REMEMBERED: Final = 4096
 
 
 class UsageLog:
@@ -31,6 +33,10 @@ class UsageLog:
         self._waiting: list[tuple[float, Usage]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._file = -1
+        self._names: dict[tuple[str, str, str, str, str], bytes] = {}
+        # The second of the line before, and how it is written.
+        self._second = 0
+        self._stamp = b""
 
     def __enter__(self) -> Self:
         """Open the file for appending. Raises OSError."""
@@ -64,31 +70,49 @@ class UsageLog:
         waiting, self._waiting = self._waiting, []
         # A time of day costs more than a duration.
         to_wall = self._clock.now().timestamp() - self._clock.monotonic()
-        lines = _encoder.encode_lines(
-            [_line(datetime.fromtimestamp(to_wall + at, UTC), usage) for at, usage in waiting]
-        )
+        lines = [self._line(to_wall + at, usage) for at, usage in waiting]
         try:
-            os.write(self._file, lines)
+            os.write(self._file, b"".join(lines))
         except OSError as error:
             _log.error("usage was not written: %s", error)
 
+    def _line(self, ended: float, usage: Usage) -> bytes:
+        """Return a line; `ended` is the Unix time."""
+        second = int(ended)
+        if second != self._second:
+            self._second = second
+            self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+        named = (usage.project_id, usage.key_id, usage.model, usage.operation, usage.outcome.value)
+        names = self._names.get(named)
+        if names is None:
+            if len(self._names) >= _REMEMBERED:
+                self._names.clear()
+            names = self._names[named] = _members(named)
+        took = int(usage.seconds * _TENTHS + 0.5)
+        first = int(usage.first_token_seconds * _TENTHS + 0.5)
+        return (
+            b'{"time":"%b.%06dZ","request_id":"%b",%b,"input_tokens":%d,"cached_input_tokens":%d,'
+            b'"output_tokens":%d,"estimated":%b,"duration_ms":%d.%d,"first_token_ms":%d.%d}\n'
+        ) % (
+            self._stamp,
+            int((ended - second) * 1_000_000),
+            usage.request_id.encode(),
+            names,
+            usage.input_tokens,
+            usage.cached_input_tokens,
+            usage.output_tokens,
+            b"true" if usage.estimated else b"false",
+            took // 10,
+            took % 10,
+            first // 10,
+            first % 10,
+        )
 
-def _line(ended: datetime, usage: Usage) -> dict[str, Any]:
-    return {
-        "time": ended,
-        "request_id": usage.request_id,
-        "project": usage.project_id,
-        "key": usage.key_id,
-        "model": usage.model,
-        "operation": usage.operation,
-        "outcome": usage.outcome.value,
-        "input_tokens": usage.input_tokens,
-        "cached_input_tokens": usage.cached_input_tokens,
-        "output_tokens": usage.output_tokens,
-        "estimated": usage.estimated,
-        "duration_ms": round(usage.seconds * 1000, 1),
-        "first_token_ms": round(usage.first_token_seconds * 1000, 1),
-    }
+
+def _members(named: tuple[str, str, str, str, str]) -> bytes:
+    """Return the members of a line that are the same for many requests."""
+    keys = ("project", "key", "model", "operation", "outcome")
+    return msgspec.json.encode(dict(zip(keys, named, strict=True)))[1:-1]
 
 
 class NoUsageLog:

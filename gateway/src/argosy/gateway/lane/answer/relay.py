@@ -14,9 +14,10 @@ from typing import Final
 import msgspec
 from argosy.gateway.engines.failures import EngineError
 from argosy.gateway.errors import EngineFailed, UpstreamMalformed
+from argosy.gateway.lane.answer import chunk
 from argosy.gateway.lane.answer.answer import Answer
 from argosy.gateway.lane.answer.names import Renamed
-from argosy.gateway.lane.answer.sse import StreamScanner, TokenUsage
+from argosy.gateway.lane.answer.sse import StreamScanner
 from argosy.gateway.lane.connection.inbound import Inbound
 from argosy.gateway.lane.dispatch.refusal import clean, public
 from argosy.gateway.lane.record import Course, delivered
@@ -32,13 +33,6 @@ _NEVER: Final = 1 << 62
 _EVENTS: Final = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 
 
-class _Whole(msgspec.Struct):
-    usage: TokenUsage | None = None
-
-
-_whole: Final = msgspec.json.Decoder(_Whole)
-
-
 def relay_whole(
     answer: Answer, inbound: Inbound, headers: bytes, course: Course, name: str
 ) -> bytes:
@@ -48,7 +42,7 @@ def relay_whole(
     """
     body = answer.first
     try:
-        course.usage = _whole.decode(body).usage
+        course.usage = chunk.whole.decode(body).usage
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamMalformed(
             "The model's engine sent an answer that cannot be read. Try again."

@@ -14,6 +14,8 @@ from typing import Final
 
 import msgspec
 from argosy.gateway.engines.dialects.base import EngineMessage
+from argosy.gateway.lane.answer import chunk
+from argosy.gateway.lane.answer.chunk import TokenUsage
 
 # Begins with a literal, which makes the search ten times as fast; a \r before it is stripped later.
 _END: Final = re.compile(rb"\n\r?\n")
@@ -22,62 +24,10 @@ _LONGEST_END: Final = 3
 _LARGEST_EVENT: Final = 4 * 1024 * 1024
 _FIELDS: Final = (b":", b"event:", b"id:", b"retry:")
 
-
-class TokenDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class TokenUsage(msgspec.Struct):
-    """What an engine counts. Absent fields are 0."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_tokens_details: TokenDetails | None = None
-
-    @property
-    def cached_tokens(self) -> int:
-        """Prompt tokens that were served from the prefix cache."""
-        details = self.prompt_tokens_details
-        return (details.cached_tokens or 0) if details else 0
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta | None = None
-    text: str | None = None
-
-    @property
-    def has_token(self) -> bool:
-        if self.text:
-            return True
-        delta = self.delta
-        return delta is not None and bool(
-            delta.content
-            or delta.reasoning_content
-            or delta.reasoning
-            or bytes(delta.tool_calls) not in {b"", b"null", b"[]"}
-        )
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] = []
-    usage: TokenUsage | None = None
-    error: EngineMessage | str | None = None
-
-
-_decoder: Final = msgspec.json.Decoder(_Chunk)
-
 # How vLLM ends a chunk that tells its count: right after its choices, of which there are some.
 # Quotes within a string would be escaped.
 _COUNT: Final = b'}],"usage":{'
 _KEPT: Final = 2
-_count_decoder: Final = msgspec.json.Decoder(TokenUsage)
 
 
 class StreamScanner:
@@ -162,17 +112,17 @@ class StreamScanner:
     def _judge(self, payload: bytes) -> bool:
         """Take note of one event's JSON; tell whether the client gets the event."""
         try:
-            chunk = _decoder.decode(payload)
+            found = chunk.chunk.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.malformed = "An event of the stream is not a completion chunk."
             self.stopped = True
             return False
-        if chunk.error is not None:
-            found = chunk.error
-            self.error = found.message if isinstance(found, EngineMessage) else found
+        if found.error is not None:
+            error = found.error
+            self.error = error.message if isinstance(error, EngineMessage) else error
             self.stopped = True
             return False
-        usage, choices = chunk.usage, chunk.choices
+        usage, choices = found.usage, found.choices
         if not choices:
             if usage is not None:
                 self.usage = usage
@@ -193,7 +143,7 @@ class StreamScanner:
         count = self._count
         if isinstance(count, bytes):
             with contextlib.suppress(msgspec.DecodeError):
-                return _count_decoder.decode(count)
+                return chunk.count.decode(count)
             return None
         return count
 

@@ -75,13 +75,6 @@ BY_PATH: Final = {path: operation for operation, path in PATHS.items()}
 _BY_URL: Final = {path.encode(): operation for path, operation in BY_PATH.items()}
 
 
-class _Named(Struct):
-    model: str
-
-
-_NAMED: Final = msgspec.json.Decoder(_Named)
-
-
 def operation_at(url: bytes) -> Operation | None:
     """Return what a POST to this URL asks of the lane, or None if it is not the lane's."""
     return _BY_URL.get(url) or _BY_URL.get(_plain(url))
@@ -140,14 +133,6 @@ class CompletionRequest(Struct):
         if model_id != self.model:
             fields = fields | {"model": Raw(_ENCODER.encode(model_id))}
         return _ENCODER.encode(fields)
-
-
-def named_model(body: bytes) -> str | None:
-    """Return the model that a body names, or None if it cannot be told; judges nothing."""
-    try:
-        return _NAMED.decode(body).model
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def parse(operation: Operation, body: bytes, salt: bytes = b"") -> CompletionRequest:

@@ -64,6 +64,11 @@ class QuickCompletion(Quick, forbid_unknown_fields=True, kw_only=True):
     prompt: str
 
 
+class _Named(Struct):
+    model: str
+
+
+_NAMED: Final = msgspec.json.Decoder(_Named)
 _CHAT: Final = msgspec.json.Decoder(QuickChat)
 _COMPLETION: Final = msgspec.json.Decoder(QuickCompletion)
 
@@ -84,3 +89,11 @@ def quick_completion(body: bytes) -> QuickCompletion | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return None if found.stream_options is not UNSET and not found.stream else found
+
+
+def named_model(body: bytes) -> str | None:
+    """Return the model that a body names, or None if it cannot be told; judges nothing."""
+    try:
+        return _NAMED.decode(body).model
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
