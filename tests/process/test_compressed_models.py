@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 import pytest
 
+from tests.docs.sources import DOCS
 from tests.harness.cluster import Cluster
 from tests.harness.prepared_home import PreparedHomes
 from tests.harness.waiting import wait_until
@@ -76,13 +77,35 @@ def sdk(cluster: Cluster) -> openai.OpenAI:
 
 
 @pytest.fixture(scope="module")
-def file(sdk: openai.OpenAI) -> str:
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [
         {"messages": [*QUESTION, {"role": "assistant", "content": f"to port {n}"}]}
         for n in range(20)
     ]
-    content = "".join(json.dumps(line) + "\n" for line in lines).encode()
-    return sdk.files.create(file=("train.jsonl", content), purpose="fine-tune").id
+    path = tmp_path_factory.mktemp("records") / "records.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(sdk: openai.OpenAI, records: Path) -> str:
+    return sdk.files.create(file=records, purpose="fine-tune").id
+
+
+def run_the_guide(cluster: Cluster, records: Path) -> dict[str, Any]:
+    """Run the code blocks of docs/compression.md, one after the other; return their names."""
+    text = (DOCS / "compression.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 3
+    names: dict[str, Any] = {
+        "URL": cluster.url() + "/v1",
+        "KEY": cluster.key,
+        "MODEL": BASE,
+        "RECORDS": str(records),
+    }
+    for block in blocks:
+        exec(compile(block, "docs/compression.md", "exec"), names)  # noqa: S102 - our own page
+    return names
 
 
 def create(sdk: openai.OpenAI, model: str, file: str, **argosy: Any) -> Any:
@@ -116,19 +139,18 @@ def figures(sdk: openai.OpenAI, job: str) -> dict[str, float]:
 
 def answers(sdk: openai.OpenAI, model: str) -> bool:
     answer = sdk.chat.completions.create(
-        model=model, messages=QUESTION, temperature=0, max_tokens=8,  # type: ignore[arg-type]
+        model=model, messages=QUESTION, temperature=0, max_tokens=8,
         extra_body={"ignore_eos": True},
     )  # fmt: skip
     return answer.usage is not None and answer.usage.completion_tokens == 8
 
 
 def test_g01_g02_g03_p26_s15_a_base_becomes_a_smaller_model_that_answers_and_takes_no_adapter(
-    cluster: Cluster, sdk: openai.OpenAI, file: str
+    cluster: Cluster, sdk: openai.OpenAI, records: Path, file: str
 ) -> None:
     assert "compression" in card(sdk, BASE)["trainable_methods"]
-    made = create(sdk, BASE, file, method="compression", scheme="INT8-PTQ", measured_answers=2)
-    job = succeeded(sdk, made.id)
-    small = job.fine_tuned_model
+    names = run_the_guide(cluster, records)
+    job, small = names["job"], names["job"].fine_tuned_model
     shown = card(sdk, small)
     assert (shown["artifact"], shown["base"], shown["parent"]) == ("compressed", BASE, None)
     assert (shown["job"], shown["servable"], shown["trainable"]) == (job.id, True, False)
@@ -142,14 +164,12 @@ def test_g01_g02_g03_p26_s15_a_base_becomes_a_smaller_model_that_answers_and_tak
     for name in ("tokens_per_second", "latency_p50_ms", "latency_p95_ms"):
         assert told[f"{name}_before"] > 0
         assert told[f"{name}_after"] > 0
-    with httpx.Client(headers={"authorization": f"Bearer {cluster.key}"}, timeout=30) as http:
-        report = http.get(f"{cluster.url()}/v1/fine_tuning/jobs/{job.id}/report").json()
-    notes = " ".join(report["notes"])
+    notes = " ".join(names["report"]["notes"])
     assert f"compressed to {told['size_ratio']:.1%} of its size" in notes
     assert "tokens a second:" in notes
-    # It has no checkpoints beside it, and answers by its name.
+    assert names["answer"].model == small
+    # It has no checkpoints beside it.
     assert not sdk.fine_tuning.jobs.checkpoints.list(job.id).data
-    assert answers(sdk, small)
     for argosy in ({}, {"method": "compression"}):
         with pytest.raises(openai.BadRequestError, match=f"compressed: .* Start from '{BASE}'"):
             create(sdk, small, file, **argosy)
@@ -161,7 +181,7 @@ def test_g02_g03_a_lora_becomes_part_of_the_weights_though_the_child_is_killed_o
     lora = succeeded(
         sdk, create(sdk, BASE, file, max_steps=2, lora_rank=4, learning_rate=0.01).id
     ).fine_tuned_model
-    made = create(sdk, lora, file, method="compression", scheme="w4a16", measured_answers=0)
+    made = create(sdk, lora, file, method="compression", scheme="W4A16C16", measured_answers=0)
     run = cluster.home.folder("runs") / made.id
     began = wait_until(lambda: (run / "child.json").exists() and began_child(run), 120, "the child")
     os.kill(began, signal.SIGKILL)

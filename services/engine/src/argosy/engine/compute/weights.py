@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from argosy.engine.compute import compressed
 from argosy.engine.compute.lora import Adapters
 from argosy.engine.errors import Broken
 from transformers import (
@@ -82,6 +83,8 @@ def expected_bytes(folder: Path, number_format: str) -> int:
     config = json.loads((folder / "config.json").read_text("utf-8"))
     kept = getattr(torch, str(config.get("dtype") or config.get("torch_dtype")), torch.float32)
     wanted = _wanted(number_format) or kept
+    if compressed.is_compressed(config):
+        return compressed.numbers(folder, config) * int(wanted.itemsize)
     return size * int(wanted.itemsize) // int(kept.itemsize)
 
 
@@ -109,7 +112,10 @@ def _model(folder: Path, number_format: str) -> Any:
         use_safetensors=True,
         dtype=_wanted(number_format) or "auto",
         device_map="cuda" if torch.cuda.is_available() else None,
+        **compressed.loading(config.to_dict()),
     )
+    if compressed.is_compressed(config.to_dict()):
+        compressed.without_rounding(model)
     return model.eval().requires_grad_(False)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from argosy.trainer.worker.checkpoints import Checkpoints
 from argosy.trainer.worker.compression.spec import load_spec
 from argosy.trainer.worker.failpoints import Failpoints
-from argosy.trainer.worker.failures import failure_of
+from argosy.trainer.worker.failures import Reason, failure_of
 from argosy.trainer.worker.progress import Progress
 from argosy.trainer.worker.stopping import StopSignal
 
@@ -24,6 +24,13 @@ QUIET_ENVIRONMENT = {
     "TQDM_DISABLE": "1",
     "TRANSFORMERS_VERBOSITY": "error",
     "USE_TF": "0",
+}
+
+# Those of training name parameters that a compression lacks.
+WAYS_OUT = {
+    Reason.DISK_FULL: "no space is left for the compressed model: free some and try again",
+    Reason.OUT_OF_MEMORY: "the machine ran out of memory: lower argosy.calibration_records or "
+    "argosy.max_seq_length, or choose a smaller model",
 }
 
 
@@ -50,7 +57,8 @@ def main(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the process boundary: every end has a reason
         traceback.print_exc()
         failure = failure_of(error)
-        progress.emit("failed", reason=failure.reason, message=failure.message)
+        message = WAYS_OUT.get(failure.reason, failure.message)
+        progress.emit("failed", reason=failure.reason, message=message)
         return 1
     return 0
 
