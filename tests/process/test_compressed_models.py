@@ -161,6 +161,8 @@ def test_g01_g02_g03_p26_s15_a_base_becomes_a_smaller_model_that_answers_and_tak
     assert 0 < told["bytes_after"] <= shown["bytes"]
     assert abs(told["perplexity_change"]) < 0.05
     assert told["held_out_records"] == 4
+    assert shown["measured"].items() <= told.items()
+    assert shown["measured"]["size_ratio"] == told["size_ratio"]
     for name in ("tokens_per_second", "latency_p50_ms", "latency_p95_ms"):
         assert told[f"{name}_before"] > 0
         assert told[f"{name}_after"] > 0

@@ -79,6 +79,7 @@ def _of_tuned(model: pb.Model, project_id: str) -> Json:
         "evaluation": None
         if shared or not model.evaluation_json
         else json.loads(model.evaluation_json),
+        **({"measured": dict(sorted(model.measured.items()))} if model.measured else {}),
     }
 
 

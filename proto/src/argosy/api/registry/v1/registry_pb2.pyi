@@ -401,6 +401,26 @@ Global___Limits: _TypeAlias = Limits  # noqa: Y015
 class Model(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MeasuredEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     PROJECT_ID_FIELD_NUMBER: _builtins.int
@@ -430,6 +450,7 @@ class Model(_message.Message):
     SHARED_WITH_FIELD_NUMBER: _builtins.int
     MODALITIES_FIELD_NUMBER: _builtins.int
     EVALUATION_JSON_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The name that clients send."""
     kind: Global___ModelKind.ValueType
@@ -492,6 +513,10 @@ class Model(_message.Message):
     def modalities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it reads beside text: image, audio."""
 
+    @_builtins.property
+    def measured(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Compressed models: what was measured beside the original, as the job's report names it."""
+
     def __init__(
         self,
         *,
@@ -524,10 +549,11 @@ class Model(_message.Message):
         shared_with: _abc.Iterable[_builtins.str] | None = ...,
         modalities: _abc.Iterable[_builtins.str] | None = ...,
         evaluation_json: _builtins.str = ...,
+        measured: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "architecture", b"architecture", "artifact", b"artifact", "artifact_bytes", b"artifact_bytes", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "evaluation_json", b"evaluation_json", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "modalities", b"modalities", "owned_by", b"owned_by", "parent", b"parent", "pinned_replicas", b"pinned_replicas", "pool", b"pool", "price", b"price", "project_id", b"project_id", "servable", b"servable", "shared_with", b"shared_with", "step", b"step", "trainable", b"trainable", "trainable_methods", b"trainable_methods", "trainable_scales", b"trainable_scales", "unservable_reason", b"unservable_reason", "untrainable_reason", b"untrainable_reason", "virtual_tokens", b"virtual_tokens", "weights_path", b"weights_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_path", b"adapter_path", "architecture", b"architecture", "artifact", b"artifact", "artifact_bytes", b"artifact_bytes", "base", b"base", "context_length", b"context_length", "created_at", b"created_at", "evaluation_json", b"evaluation_json", "id", b"id", "job_id", b"job_id", "kind", b"kind", "lora_rank", b"lora_rank", "measured", b"measured", "modalities", b"modalities", "owned_by", b"owned_by", "parent", b"parent", "pinned_replicas", b"pinned_replicas", "pool", b"pool", "price", b"price", "project_id", b"project_id", "servable", b"servable", "shared_with", b"shared_with", "step", b"step", "trainable", b"trainable", "trainable_methods", b"trainable_methods", "trainable_scales", b"trainable_scales", "unservable_reason", b"unservable_reason", "untrainable_reason", b"untrainable_reason", "virtual_tokens", b"virtual_tokens", "weights_path", b"weights_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,7 +7,8 @@ or which replica serves it (the gateway).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -66,7 +67,8 @@ class Adapter:
     `folder` names its files in the blob store, `bytes` is their size together. `rank` and
     `virtual_tokens` are 0 where the artefact has none. `parent` is the version that training
     started from, `runs_on` the whole model whose weights it needs; both are empty where that is
-    the base. Which pool serves it is not kept: that follows from the base.
+    the base. `measured` are the figures that its job found, by name. Which pool serves it is not
+    kept: that follows from the base.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Adapter:
     runs_on: str = ""
     # What its newest evaluation says, as JSON; empty if there is none.
     evaluation: str = ""
+    measured: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 from argosy.api.registry.v1 import registry_pb2 as pb
 from argosy.api.registry.v1 import registry_pb2_grpc
@@ -13,6 +14,8 @@ from argosy.registry.rpc.translate import ARTIFACT_FROM_PROTO, MODEL_KIND_FROM_P
 from argosy.registry.usecases.models import Models
 from argosy.registry.usecases.publish_adapter import Publish, PublishAdapter
 from argosy.registry.usecases.watch import Watch
+
+_MOST_FIGURES: Final = 64
 
 
 class CatalogServicer(registry_pb2_grpc.CatalogServiceServicer):
@@ -94,7 +97,18 @@ def _publish(first: pb.PublishAdapterRequest | None) -> Publish:
         rank=model.lora_rank,
         artifact=artifact,
         parent=model.parent,
+        measured=_measured(model),
     )
+
+
+def _measured(model: pb.Model) -> dict[str, float]:
+    figures = dict(model.measured)
+    if len(figures) > _MOST_FIGURES or not all(map(math.isfinite, figures.values())):
+        raise InvalidRequest(
+            f"model.measured must hold {_MOST_FIGURES} finite numbers at most.",
+            param="model.measured",
+        )
+    return {name[:64]: value for name, value in figures.items()}
 
 
 async def _pieces(parts: AsyncIterator[pb.PublishAdapterRequest]) -> AsyncIterator[str | bytes]:

@@ -154,6 +154,7 @@ class Translator:
             virtual_tokens=adapter.virtual_tokens,
             artifact_bytes=adapter.bytes,
             parent=adapter.parent,
+            measured=adapter.measured,
             shared_with=model.shared_with,
             evaluation_json=adapter.evaluation,
         )

@@ -38,6 +38,7 @@ async def add(connection: AsyncConnection, value: Adapter) -> None:
             bytes=value.bytes,
             parent=value.parent,
             runs_on=value.runs_on,
+            measured=dict(value.measured),
         )
     )
 
@@ -167,4 +168,5 @@ def _adapter(row: sa.Row[tuple[object, ...]]) -> Adapter:
         parent=row.parent,
         runs_on=row.runs_on,
         evaluation=row.evaluation,
+        measured=row.measured,
     )

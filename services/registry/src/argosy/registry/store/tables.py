@@ -147,6 +147,7 @@ adapter: Final = sa.Table(
     sa.Column("runs_on", sa.Text, nullable=False, server_default="", index=True),
     # What the newest evaluation says: JSON as it is shown; empty if there is none.
     sa.Column("evaluation", sa.Text, nullable=False, server_default=""),
+    sa.Column("measured", JSONB, nullable=False, server_default="{}"),
 )
 
 # Which other projects may call an adapter.

@@ -7,8 +7,8 @@ between: what a user deleted stays deleted, however often the trainer repeats it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +51,7 @@ class Publish:
     rank: int
     artifact: Artifact = Artifact.LORA
     parent: str = ""
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,5 +245,6 @@ def _adapter(
         virtual_tokens=judged.virtual_tokens,
         bytes=sealed.bytes,
         parent=publish.parent,
+        measured=publish.measured,
         runs_on="" if judged.whole else origin.runs_on,
     )

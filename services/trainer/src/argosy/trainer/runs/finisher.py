@@ -5,6 +5,7 @@ Each step may be done again after a crash: the ids are fixed from the job's crea
 
 from __future__ import annotations
 
+from argosy.api.records import COMPRESSION
 from argosy.api.registry.v1 import registry_pb2
 from argosy.kit.errors import ApiError
 from argosy.kit.failpoints import failpoint
@@ -67,6 +68,9 @@ class Finisher:
         model = adapter_model(
             self._job, self._job.tuned_model, registry_pb2.MODEL_KIND_TUNED, final_step
         )
+        if self._job.asked.method == COMPRESSION:
+            rows = await self._recorder.metrics_until(final_step)
+            model.measured.update((rows[-1].values if rows else None) or {})
         folder = self._workdir.checkpoint(final_step)
 
         async def attempt() -> None:
