@@ -42,10 +42,11 @@ SCHEME: Final = Parameter(
     help=Help(
         meaning=(
             "Bits of a weight (w) and of what flows through the layers (a). w8a8 multiplies "
-            "integers with integers: half the size, and the fastest on CPUs and many GPUs. w8a16 "
-            "is half the size and nearest to the original. w4a16 is a quarter."
+            "integers with integers: half the size, and faster where the engine has kernels for "
+            "it and many requests at once. w8a16 is half the size and nearest to the original. "
+            "w4a16 is a quarter."
         ),
-        advice="w8a8; w4a16 where memory is what lacks, and the change of perplexity is bearable.",
+        advice="w8a8, after measuring on your engine; w4a16 where memory is what lacks.",
         source="the catalogue's INT8-PTQ, W8A16C16, W4A16C16",
     ),
 )
