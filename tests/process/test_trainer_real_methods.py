@@ -1,6 +1,7 @@
 """Methods on a real chain with the real training child and a miniature model.
 
-Supervised tuning, then preferences on top of its result with a part of the old data; an early stop.
+Supervised tuning, then preferences on top of its result with a part of the old data; an early stop;
+answers that another model judges, behind a stand-in of the gateway.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from tests.harness.chat_stand_in import ChatStandIn, chat_stand_in
 from tests.harness.registry_fleet import CATALOG
 from tests.harness.trainer_client import Tuner
 from tests.harness.trainer_fleet import Trainer, Yard, yard
@@ -24,12 +26,25 @@ ML_PYTHON: Final = ROOT / ".venv-ml" / "bin" / "python"
 pytestmark = [pytest.mark.ml, pytest.mark.timeout(900)]
 
 
+def judge_says(body: dict[str, Any]) -> str:
+    """Give a longer answer more, up to ten."""
+    answer = body["messages"][-1]["content"].removeprefix("Judge: ")
+    return json.dumps({"result": min(10.0, len(answer) / 4)})
+
+
 @pytest.fixture(scope="module")
-def ships(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+def gateway() -> Iterator[ChatStandIn]:
+    with chat_stand_in(judge_says) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ships(tmp_path_factory: pytest.TempPathFactory, gateway: ChatStandIn) -> Iterator[Yard]:
     weights = tmp_path_factory.mktemp("weights") / "tiny"
     command = [str(ML_PYTHON), str(ROOT / "tests" / "fakes" / "tiny_model.py"), str(weights)]
     subprocess.run(command, check=True, timeout=300, capture_output=True)
-    with yard(catalog=CATALOG.replace("/weights/base-one", str(weights))) as running:
+    catalog = CATALOG.replace("/weights/base-one", str(weights))
+    with yard(catalog=catalog, registry_env={"ARGOSY_GATEWAY_URL": gateway.url}) as running:
         yield running
 
 
@@ -124,3 +139,44 @@ async def test_d25_a_run_that_gets_no_better_ends_early(ships: Yard, trainer: Tr
         assert job.early_stop.best_step < job.early_stop.step < 60
         assert job.published_step == job.early_stop.best_step
         assert (await files.model(job.fine_tuned_model)).step == job.early_stop.best_step
+
+
+async def test_a_score_model_judges_every_answer_through_the_gateway(
+    ships: Yard, trainer: Trainer, gateway: ChatStandIn
+) -> None:
+    grader = {
+        "type": "score_model",
+        "name": "judge",
+        "model": "base-one",
+        "input": [{"role": "user", "content": "Judge: {{ sample.output_text }}"}],
+        "range": [0, 10],
+    }
+    asked = [
+        {"messages": [{"role": "user", "content": f"Where does ship {n} go?"}]} for n in range(12)
+    ]
+    gateway.requests.clear()
+    gateway.keys.clear()
+    async with Tuner(trainer) as tuner:
+        made = await tuner.create(
+            await upload(ships, asked),
+            parameters={
+                "max_steps": 2,
+                "batch_size": 4,
+                "generations": 2,
+                "max_completion_tokens": 8,
+            },
+            tuning={"method": "rlhf", "grader_json": json.dumps(grader)},
+        )
+        await tuner.succeeded(made.id, 300)
+        series = await tuner.series(made.id)
+    # Each sampled answer is put to the judge, by a key that the registry made for this run.
+    assert len(gateway.requests) >= 2 * 2
+    assert {body["model"] for body in gateway.requests} == {"base-one"}
+    assert gateway.requests[0]["response_format"]["type"] == "json_schema"
+    (key,) = gateway.keys
+    assert key.startswith("Bearer sk-argosy-")
+    judged = {json.loads(judge_says(body))["result"] for body in gateway.requests}
+    rewards = [sample.reward for sample in series.samples]
+    assert rewards
+    assert set(rewards) <= judged
+    assert all("reward" in step.values for step in series.steps)
