@@ -35,6 +35,7 @@ METRICS: Final = (
     Metric("limit_error", "requests let through / limit − 1, 2 workers", "%"),
     Metric("goodput", "goodput at 10 × load / peak", ""),
     Metric("refusal_p99", "p99 time to a refusal at 10 × load", "ms"),
+    Metric("flood_cpu", "CPU a request at 10 × load, most of them refused", "µs"),
     Metric("metered", "requests in the usage log / requests answered", ""),
 )
 

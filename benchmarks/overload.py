@@ -23,7 +23,10 @@ _CLIENTS: Final = 1000
 
 
 def measure(site: Site, seconds: float) -> Results:
-    """Return `goodput` (share of the peak) and `refusal_p99` (ms). Raises LoadError."""
+    """Return `goodput` (share of the peak), `refusal_p99` (ms) and `flood_cpu` (µs a request).
+
+    Raises LoadError.
+    """
     setup = Setup(concurrency=_SLOTS, queue=2 * _SLOTS, queue_seconds=1.0)
     results = Results()
     with argosy(site, setup) as target:
@@ -31,10 +34,13 @@ def measure(site: Site, seconds: float) -> Results:
         best = site.put(peak, target.port)
         best.check()
         flood = replace(peak, connections=_CLIENTS, rate=_TIMES * best.rate)
+        before = target.cpu_ns()
         report = site.put(flood, target.port)
+        cpu_ns = target.cpu_ns() - before
         report.check(refusals_are_fine=True)
     results.add("goodput", ARGOSY, report.rate / best.rate)
     results.add("refusal_p99", ARGOSY, report.refusal.p99 / 1e3)
+    results.add("flood_cpu", ARGOSY, cpu_ns / 1e3 / (report.answered + report.refused))
     print(
         f"overload: peak {best.rate:,.0f}/s; offered {report.offered:,.0f}/s, "
         f"served {report.rate:,.0f}/s, refused {report.refused:,}"

@@ -47,6 +47,8 @@ _log = logging.getLogger(__name__)
 
 SettingsT = TypeVar("SettingsT", bound="TrafficSettings")
 
+# A turn may take milliseconds under load, and a flood begins with hundreds of connections.
+_ACCEPTS: Final = 16
 # Longer than clients keep an idle connection, so that they close it and not we under a request.
 _KEEP_ALIVE_SECONDS: Final = 75
 
@@ -167,6 +169,7 @@ async def serve_lane(
             lane,
             settings.bind,
             shared=shared_port,
+            accepts=_ACCEPTS,
             http=lane.protocol,
             ws="none",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,

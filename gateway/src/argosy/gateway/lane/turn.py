@@ -24,32 +24,31 @@ class Beginner(Protocol):
 
 
 class Turn:
-    """The present turn of the loop, and the line behind it."""
+    """How many may begin before the loop looks at its sockets again, and the line behind them."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
+        # Not told when a turn ends: that costs a callback in each. Whoever comes after the last
+        # one that may waits for the next turn, which is at once if there is nothing else to do.
         self._left = most
-        # The loop's time stands still during a turn.
-        self._time = 0.0
         self._line: deque[Beginner] = deque()
 
     def takes(self, beginner: Beginner, loop: asyncio.AbstractEventLoop) -> bool:
         """Tell whether it may begin now; if not, it is told to later."""
+        if self._left:
+            self._left -= 1
+            return True
         if not self._line:
-            now = loop.time()
-            if now != self._time:
-                self._time = now
-                self._left = self._most
-            if self._left:
-                self._left -= 1
-                return True
             loop.call_soon(self._begin_some, loop)
         self._line.append(beginner)
         return False
 
     def _begin_some(self, loop: asyncio.AbstractEventLoop) -> None:
         line = self._line
-        for _ in range(min(self._most, len(line))):
+        begun = min(self._most, len(line))
+        for _ in range(begun):
             line.popleft().begin()
         if line:
             loop.call_soon(self._begin_some, loop)
+        else:
+            self._left = self._most - begun

@@ -24,12 +24,14 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: Any, address: HostPort, *, shared: bool = False, **options: Any
+    app: Any, address: HostPort, *, shared: bool = False, accepts: int = 1, **options: Any
 ) -> AsyncIterator[uvicorn.Server]:
     """Serve an ASGI application on `address` for the time of the block.
 
     `shared` lets several processes serve the same address; the kernel spreads connections over
-    them. `options` go to `uvicorn.Config`. Raises OSError if the address is taken.
+    them. `accepts` is how many connections one turn of the event loop takes: libuv takes one for
+    each handle of the listening socket. `options` go to `uvicorn.Config`. Raises OSError if the
+    address is taken.
     """
     config = uvicorn.Config(
         app,
@@ -45,7 +47,8 @@ async def serving(
     )
     server = _Server(config)
     listener = bound(address, shared=shared)
-    task = asyncio.create_task(server.serve(sockets=[listener]), name=f"http {address}")
+    listeners = [listener, *(listener.dup() for _ in range(accepts - 1))]
+    task = asyncio.create_task(server.serve(sockets=listeners), name=f"http {address}")
     try:
         while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.005)
@@ -55,7 +58,8 @@ async def serving(
     finally:
         server.should_exit = True
         await task
-        listener.close()
+        for each in listeners:
+            each.close()
 
 
 def bound(address: HostPort, *, shared: bool = False) -> socket.socket:
