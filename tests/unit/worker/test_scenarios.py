@@ -61,7 +61,24 @@ def runs(
         "method": "rlhf", "training_file": prompts, "max_steps": 2, "generations": 2,
         "max_completion_tokens": 8, "reward_model_path": result("reward", 4),
     }  # fmt: skip
+    held_out = {
+        "pairs": file("held-pairs", [pair(n) for n in range(50, 54)]),
+        "prompts": file(
+            "held-prompts", [{"messages": chat(n)["messages"][:1]} for n in range(50, 54)]
+        ),
+    }
+    long = {"max_steps": 24, "validate_every_steps": 24, "checkpoint_every_steps": 24}
+    compared = long | {"training_file": pairs, "validation_file": held_out["pairs"]}
     planned = [
+        Planned("learnt-sft", sft | long),
+        Planned("learnt-dpo", compared | {"method": "dpo"}),
+        Planned("learnt-kto", compared | {"method": "kto", "data_kind": "preference"}),
+        Planned("learnt-rlhf", long | {
+            "method": "rlhf", "training_file": prompts, "validation_file": held_out["prompts"],
+            "generations": 8, "max_completion_tokens": 8, "grader": LENGTH_REWARD,
+            # By an adapter so small a model cannot come to prefer a class of tokens.
+            "scale": "full",
+        }),
         Planned("sft", sft | {"validate_every_steps": 2, "keep_checkpoints": 1,
                               "checkpoint_every_steps": 2}),
         Planned("unvalidated", sft | {"validate_every_steps": 0, "max_steps": 4}),
@@ -92,6 +109,22 @@ def runs(
                                           "teacher": {"weights_path": str(folder / "no")}}),
     ]  # fmt: skip
     return run_in_process(ml_python, folder, tiny_model, planned)
+
+
+def test_what_is_learnt_shows_on_requests_that_were_held_out(runs: dict[str, Run]) -> None:
+    """With the packaged model `python -m benchmarks.training.behaviour` shows it in its answers."""
+    last = {
+        method: runs[f"learnt-{method}"].named("validation")[-1]
+        for method in ("sft", "dpo", "kto", "rlhf")
+    }
+    assert last["sft"]["valid_loss"] < 0.9 * runs["learnt-sft"].losses()[1]
+    # Before the first step both margins are 0: the model is its own reference.
+    assert last["dpo"]["values"]["margin"] > 0.1
+    assert last["dpo"]["values"]["accuracy"] == 1.0
+    verdicts = last["kto"]["values"]
+    assert verdicts["reward_chosen"] > 0 > verdicts["reward_rejected"]
+    before = runs["learnt-rlhf"].named("step")[0]["values"]["reward"]
+    assert last["rlhf"]["values"]["reward"] > 1.5 * before
 
 
 def test_d24_validation_comes_every_so_many_steps_and_0_turns_it_off(runs: dict[str, Run]) -> None:
