@@ -137,6 +137,21 @@ def test_light_images_hold_no_torch() -> None:
         assert "--from=ml" not in texts[name], name
 
 
+def test_images_run_only_scripts_that_they_hold() -> None:
+    for name, text in _stages().items():
+        wanted = set(re.findall(r"python (scripts/\w+\.py)", text))
+        if "scripts/setup.py" in wanted and "--no-compile" not in text:
+            wanted.add("scripts/compile_lane.py")
+        assert wanted <= set(re.findall(r"^COPY (scripts/\S+)", text, flags=re.MULTILINE)), name
+
+
+def test_the_gateway_of_an_image_runs_compiled() -> None:
+    stages = _stages()
+    assert "scripts/compile_lane.py --strict" in stages["lane"]
+    assert stages["lane"].split()[0] == stages["gateway"].split()[0] == "light"
+    assert "COPY --from=lane" in stages["gateway"]
+
+
 def test_ports_of_services_probes_and_policies_exist() -> None:
     for name in PROCESSES:
         container = k8s.main_container(name)
