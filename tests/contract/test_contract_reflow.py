@@ -59,7 +59,8 @@ def stored_while_on(fleet: ApiFleet, sdk: openai.OpenAI, tag: str) -> str:
     """Return the id of a completion that is stored, once the gateway knows that it may."""
 
     def attempt() -> str | None:
-        made = ask(sdk, f"Q {script('A')}", store=True, metadata={"tag": tag})
+        # The engine's ids follow from the request: one that was stored before keeps its tag.
+        made = ask(sdk, f"{tag}? {script('A')}", store=True, metadata={"tag": tag})
         found = [c.id for c in sdk.chat.completions.list(metadata={"tag": tag})]
         return made.id if made.id in found else (found[0] if found else None)
 
