@@ -64,49 +64,51 @@ def chat(fleet: ApiFleet, key: str) -> Any:
 def test_chats_are_reported_by_project_and_key(
     fleet: ApiFleet, usage: Any, strictly: Strictly
 ) -> None:
+    """In projects of its own: jobs of the common ones ask models by themselves."""
+    projects = fleet.sdk(admin_api_key=fleet.key).admin.organization.projects
     before = int(time.time())
+    keys, told = {}, {}
+    for name, count in (("one", 1), ("two", 2)):
+        project = projects.create(name=f"reported {name}")
+        keys[project.id] = projects.service_accounts.create(project.id, name=name).api_key
+        told[project.id] = [chat(fleet, keys[project.id].value) for _ in range(count)]
+    second = list(told)[1]
 
     def mine() -> dict[str, Any]:
         page = usage.with_raw_response.completions(
-            start_time=before, bucket_width="1m", group_by=["project_id", "api_key_id", "model"]
+            start_time=before,
+            bucket_width="1d",
+            project_ids=list(told),
+            group_by=["project_id", "api_key_id", "model"],
         )
         strictly(UsageCompletionsResponse, page.http_response.json())
         return {result.project_id: result for result in first(page.parse())}
 
-    others = mine()
-    told = [chat(fleet, fleet.key), chat(fleet, fleet.other_key), chat(fleet, fleet.other_key)]
-    asked = {"proj_default": told[:1], "proj_other": told[1:]}
-
     def counted() -> bool:
         now = mine()
         return all(
-            now.get(project)
-            and now[project].num_model_requests
-            - (others[project].num_model_requests if project in others else 0)
-            >= len(answers)
-            for project, answers in asked.items()
+            project in now and now[project].num_model_requests == len(answers)
+            for project, answers in told.items()
         )
 
     wait_until(counted, 20, "the ledger")
-    for project, answers in asked.items():
+    for project, answers in told.items():
         result = mine()[project]
-        earlier = others.get(project)
         assert result.model == MODEL
+        assert result.api_key_id == keys[project].id
         assert result.batch is result.user_id is result.service_tier is None
-        assert result.output_tokens - (earlier.output_tokens if earlier else 0) == sum(
-            each.usage.completion_tokens for each in answers
-        )
-        assert result.input_tokens - (earlier.input_tokens if earlier else 0) == sum(
-            each.usage.prompt_tokens for each in answers
-        )
+        assert result.output_tokens == sum(each.usage.completion_tokens for each in answers)
+        assert result.input_tokens == sum(each.usage.prompt_tokens for each in answers)
         assert result.input_cached_tokens + result.input_uncached_tokens == result.input_tokens
-    assert mine()["proj_other"].api_key_id == "key_other"
     # Filters leave out what they do not name.
     page = usage.completions(
-        start_time=before, bucket_width="1h", project_ids=["proj_other"], api_key_ids=["key_other"]
+        start_time=before,
+        bucket_width="1h",
+        project_ids=[second],
+        api_key_ids=[keys[second].id],
     )
     assert [each.project_id for each in first(page)] == [None]
-    assert first(page)[0].num_model_requests == mine()["proj_other"].num_model_requests
+    assert first(page)[0].num_model_requests == 2
     assert not first(usage.completions(start_time=before, models=["another"]))
     assert not first(usage.completions(start_time=before, user_ids=["nobody"]))
     assert not first(usage.completions(start_time=before, batch=True))

@@ -153,6 +153,7 @@ async def test_the_child_is_told_the_plan(ships: Yard, trainer: Trainer) -> None
         "validate_every_steps": 0,
         "early_stop_patience": 0,
         "max_steps": 3,
+        "processes": 1,
         "grader": None,
         "reward_model_path": None,
         "reward_weights_path": None,
