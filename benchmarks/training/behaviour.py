@@ -2,8 +2,8 @@
 
 `python -m benchmarks.training.behaviour [METHOD …]`; exit status 1 if a method changed too little.
 About ten minutes a method on two quiet cores. Supervised tuning teaches a closing word. The others
-teach brevity: the model's own long answers are the worse ones, or worth less. What got short but
-turns in circles has not learnt it.
+teach brevity: the model's own long answers are the worse ones, or worth less. What got short but is
+empty or turns in circles has not learnt it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,18 @@ SAMPLED_TOKENS: Final = 28
 BEGINNING: Final = 6
 # Three words in a row that come so often are text in circles.
 CIRCLE: Final = 3
-MOST_CIRCLES: Final = 0.1
+MOST_SPOILT: Final = 0.1
+# Fewer words than that are no answer.
+FEWEST_WORDS: Final = 3
 SHORT: Final = "{} is something that many people know."
 GRADER: Final = {
     "type": "python",
-    "source": "def grade(sample, item):\n    return 1 - min(len(sample['output_text']), 150) / 150",
+    # Shorter is better down to a short sentence; what is hardly an answer is worth nothing.
+    "source": (
+        "def grade(sample, item):\n"
+        "    characters = len(sample['output_text'].strip())\n"
+        "    return 0 if characters < 20 else 1 - min(max(characters - 40, 0), 120) / 120"
+    ),
 }
 
 
@@ -145,8 +152,8 @@ class Laboratory:
         before = self._in_one_sentence(None, self.requests.held_out)
         checkpoint = self._train(
             name, [{"messages": [user(request)]} for request in asked], method="rlhf",
-            batch_size=4, learning_rate=1e-3, max_steps=12, generations=4,
-            max_completion_tokens=SAMPLED_TOKENS, kl_coefficient=0.005, **reward,
+            batch_size=4, learning_rate=5e-4, max_steps=12, generations=4,
+            max_completion_tokens=SAMPLED_TOKENS, kl_coefficient=0.02, **reward,
         )  # fmt: skip
         after = self._in_one_sentence(checkpoint, self.requests.held_out)
         return shorter(name, before, after, SENTENCE_TOKENS, 0.8)
@@ -158,10 +165,10 @@ class Laboratory:
         return [f"In one sentence: what is {thing(request)}?" for request in requests]
 
     def _pairs(self) -> list[dict[str, Any]]:
-        requests = self.requests.training
+        """Answers of the model's own: the beginning is better than the whole."""
         return [
-            pair(request, SHORT.format(subject(request)), own["text"])
-            for request, own in zip(requests, self._own, strict=True)
+            pair(request, first_words(own["text"]), own["text"])
+            for request, own in zip(self.requests.training, self._own, strict=True)
         ]
 
     def _tuned(self, name: str, records: list[dict[str, Any]], **spec: Any) -> list[dict[str, Any]]:
@@ -188,19 +195,21 @@ def shorter(
     limit: int,
     share: float,
 ) -> Change:
-    """Judge brevity: at most `share` of the tokens, and hardly an answer that turns in circles."""
+    """Judge brevity: at most `share` of the tokens, and hardly an answer that is spoilt."""
     was, now = (
         statistics.fmean(answer["tokens"] for answer in answers) for answers in (before, after)
     )
-    circles = statistics.fmean(turns_in_circles(answer["text"]) for answer in after)
-    holds = now < share * was and circles <= MOST_CIRCLES
-    more = f"{circles:.0%} in circles; {after[0]['text'][:60]!r}"
+    spoilt = statistics.fmean(is_spoilt(answer["text"]) for answer in after)
+    holds = now < share * was and spoilt <= MOST_SPOILT
+    more = f"{spoilt:.0%} empty or in circles; {after[0]['text'][:60]!r}"
     return Change(method, f"mean tokens of an answer, of at most {limit}", was, now, holds, more)
 
 
-def turns_in_circles(text: str) -> bool:
-    """Tell whether three words in a row come three times or more: text that has degenerated."""
+def is_spoilt(text: str) -> bool:
+    """Tell whether text is hardly any, or three words in a row come three times or more."""
     words = text.split()
+    if len(words) < FEWEST_WORDS:
+        return True
     threes = Counter(zip(words, words[1:], words[2:], strict=False))
     return any(count >= CIRCLE for count in threes.values())
 
