@@ -172,6 +172,7 @@ class Exchange:
         try:
             caller = rooms.authenticator.identify(authorization, inbound.peer)
         except UnknownKey:
+            # The waiting follows outside: compiled, it would keep the exception (decision 0016).
             _log.debug("a key that memory lacks")
         if caller is None:
             caller = await in_task(rooms.authenticator.find(authorization, inbound.peer))

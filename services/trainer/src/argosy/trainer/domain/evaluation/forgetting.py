@@ -32,17 +32,7 @@ def forgetting(
     `corpus` is what can be mixed in, of which there were `ratio` for each record of the task.
     """
     delta = comparison.deltas[HEADLINE]
-    evidence = Evidence(
-        numbers={
-            "before": before,
-            "after": after,
-            "delta": delta.value,
-            "delta_low": delta.interval[0],
-            "delta_high": delta.interval[1],
-            "records": float(comparison.records),
-        },
-        records=comparison.lost,
-    )
+    evidence = _evidence(HEADLINE, before, after, comparison)
     if delta.outcome is Outcome.WORSE and delta.value <= -_WORTH_IT:
         wanted = min(_MOST, ratio * 2 if ratio else _FIRST_RATIO)
         return Finding(
@@ -67,17 +57,7 @@ def forgetting(
 def gain(metric: str, before: float, after: float, comparison: Comparison) -> Finding:
     """Return the finding of an evaluation on the task, against what training started from."""
     delta = comparison.deltas[metric]
-    evidence = Evidence(
-        numbers={
-            "before": before,
-            "after": after,
-            "delta": delta.value,
-            "delta_low": delta.interval[0],
-            "delta_high": delta.interval[1],
-            "records": float(comparison.records),
-        },
-        records=comparison.lost,
-    )
+    evidence = _evidence(metric, before, after, comparison)
     name = metric.replace("_", " ")
     told = f"{name} went from {before:.3g} to {after:.3g} on {comparison.records} records"
     if delta.outcome is Outcome.WORSE:
@@ -100,4 +80,19 @@ def gain(metric: str, before: float, after: float, comparison: Comparison) -> Fi
         f"No sure difference to before tuning: {told}.",
         "Evaluate on more records; if it stays so, train longer or on more data.",
         evidence,
+    )
+
+
+def _evidence(metric: str, before: float, after: float, comparison: Comparison) -> Evidence:
+    delta = comparison.deltas[metric]
+    return Evidence(
+        numbers={
+            "before": before,
+            "after": after,
+            "delta": delta.value,
+            "delta_low": delta.interval[0],
+            "delta_high": delta.interval[1],
+            "records": float(comparison.records),
+        },
+        records=comparison.lost,
     )
