@@ -127,6 +127,7 @@ async def test_fa18_the_supervisor_dies_at_a_random_step(
         "trainer.checkpoint.published=exit@3",
         "trainer.finish.finalizing=exit",
         "trainer.finish.published=exit",
+        "trainer.finish.succeeded=exit",
     ],
 )
 async def test_fa18_the_supervisor_dies_between_publishing_and_writing_it_down(
@@ -144,6 +145,12 @@ async def test_fa18_the_supervisor_dies_between_publishing_and_writing_it_down(
         await eventually(dead, "the failpoint", log=trainer.log)
         await asyncio.to_thread(trainer.start)
         await check(tuner, files, trainer, await tuner.ended(made.id), expected)
+        run = trainer.run_dir(made.id)
+
+        async def slim() -> bool:
+            return not any((run / name).exists() for name in ("data", "checkpoints"))
+
+        await eventually(slim, "a folder without records and checkpoints", log=trainer.log)
 
 
 async def test_fa18_a_frozen_supervisor_loses_its_job_and_does_no_harm(

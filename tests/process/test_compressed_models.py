@@ -190,7 +190,8 @@ def test_g02_g03_a_lora_becomes_part_of_the_weights_though_the_child_is_killed_o
     job = succeeded(sdk, made.id)
     assert json.loads((run / "spec.json").read_text())["resume_from"] is None
     assert not (run / "aside").exists()
-    assert not (run / "checkpoints").exists()
+    # A moment after the job is shown as succeeded.
+    wait_until(lambda: not (run / "checkpoints").exists(), 30, "the removal of its checkpoints")
     shown = card(sdk, job.fine_tuned_model)
     assert (shown["artifact"], shown["parent"]) == ("compressed", lora)
     told = figures(sdk, job.id)

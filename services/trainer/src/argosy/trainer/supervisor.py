@@ -30,7 +30,7 @@ from argosy.trainer.runs.outcomes import JobStopped, LeaseLost
 from argosy.trainer.runs.publisher import Publisher
 from argosy.trainer.runs.recorder import Recorder
 from argosy.trainer.runs.run import Run, RunPolicy
-from argosy.trainer.runs.workdir import RunRoot
+from argosy.trainer.runs.workdir import RunRoot, WorkDir
 from argosy.trainer.sources import Sources
 from argosy.trainer.store import jobs, leases
 from argosy.trainer.store.transactions import DatabaseAway, Transactions
@@ -190,8 +190,8 @@ class Supervisor:
             await self._under_lease(lease, work, ACTIVE)
         finally:
             self._metrics.run_ended(job.id)
-        if await self._is_cancelled(job.id):
-            await asyncio.to_thread(workdir.remove)
+        # Not in `work`: that is cancelled as soon as its guard sees that the job has ended.
+        await self._tidy(job.id, workdir)
 
     async def _under_lease(
         self,
@@ -225,9 +225,12 @@ class Supervisor:
         async with asyncio.timeout(_RELEASE_SECONDS), self._transactions.begin() as connection:
             await leases.release(connection, lease)
 
-    async def _is_cancelled(self, job_id: str) -> bool:
+    async def _tidy(self, job_id: str, workdir: WorkDir) -> None:
+        """Remove what an ended job left on disk; what is missed here, the upkeep finds."""
         with contextlib.suppress(DatabaseAway):
             async with self._transactions.begin() as connection:
                 job = await jobs.find(connection, job_id)
-                return job is not None and job.state is State.CANCELLED
-        return False
+            if job is not None and job.state is State.CANCELLED:
+                await asyncio.to_thread(workdir.remove)
+            elif job is not None and job.state is State.SUCCEEDED:
+                await asyncio.to_thread(workdir.slim)

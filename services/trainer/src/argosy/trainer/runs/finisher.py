@@ -53,6 +53,7 @@ class Finisher:
         spent = await self._recorder.spent(final_step)
         actual = await self._pricing.tried(self._job.base, spent, self._job.asked.schedule)
         await self._recorder.succeeded(final_step, actual)
+        failpoint("trainer.finish.succeeded")
 
     async def _hand_in_results(self, final_step: int) -> None:
         content = results.to_csv(await self._recorder.metrics_until(final_step))

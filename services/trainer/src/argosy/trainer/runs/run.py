@@ -129,7 +129,6 @@ class Run:
             step = await self._result_step(last)
         await self._publisher.flush()
         await self._finisher.finish(step)
-        await asyncio.to_thread(self._workdir.slim)
 
     async def _trained_before(self) -> int | None:
         """Return the last step if an earlier life of the run finished training."""
