@@ -13,8 +13,8 @@ import socket
 from typing import Any
 
 import pytest
+from argosy.gateway.engines.call import Call
 from argosy.gateway.engines.client import Client
-from argosy.gateway.engines.dialects.base import Call
 from argosy.gateway.engines.failures import EngineError
 from argosy.gateway.http import body as json_body
 from argosy.gateway.http.tuning_request import JobCreate

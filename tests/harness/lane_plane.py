@@ -41,6 +41,7 @@ from argosy.gateway.lane.drain import Drain
 from argosy.gateway.lane.lane import Lane
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.rooms import LaneLimits, Rooms
+from argosy.gateway.lane.sampling import Sampler
 from argosy.gateway.metering.journal import Journal
 from argosy.gateway.metering.meter import Meter
 from argosy.gateway.metering.spool import Spool
@@ -52,7 +53,6 @@ from argosy.kit.clock import SystemClock
 from argosy.kit.http import serving
 from argosy.kit.processes import free_port
 from argosy.kit.settings import HostPort
-from argosy.kit.tracing import Sampler
 from prometheus_client import CollectorRegistry
 
 ENGINE: Final = Path(__file__).resolve().parents[1] / "fakes" / "engine.py"

@@ -10,8 +10,8 @@ from argosy.gateway.access import windows
 ROOM = windows.ROW_WORDS
 
 
-def rows(count: int) -> list[tuple[memoryview, int]]:
-    words = memoryview(bytearray(8 * ROOM * count)).cast("q")
+def rows(count: int) -> windows.Rows:
+    words = windows.Words(ROOM * count)
     return [(words, ROOM * index) for index in range(count)]
 
 

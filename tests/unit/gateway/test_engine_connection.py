@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from argosy.gateway.engines.call import Call
 from argosy.gateway.engines.client import Client
-from argosy.gateway.engines.dialects.base import Call
 from argosy.gateway.engines.failures import (
     ConnectFailed,
     ConnectionLost,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+from argosy.gateway.engines.call import Call
 from argosy.gateway.engines.client import Client
-from argosy.gateway.engines.dialects.base import Call
 from argosy.gateway.engines.failures import ConnectFailed
 
 GET = Call("GET", "/x")

@@ -13,7 +13,6 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)\r\n", re.IGNORECASE)
-_MOST_DIGITS: Final = 9
 # Heads learned in vain, one after the other, until it is given up: some are never sent again.
 _PATIENCE: Final = 8
 
@@ -21,13 +20,15 @@ _PATIENCE: Final = 8
 class Familiar(Generic[T]):
     """The last head that was worth it; `meaning` is what it was parsed into, None for no head."""
 
-    __slots__ = ("_after", "_before", "_vain", "meaning")
+    __slots__ = ("_after", "_before", "_digits", "_vain", "meaning")
 
     def __init__(self, like: Familiar[T] | None = None) -> None:
         """With `like`, what that one knows now is known from the start."""
         self.meaning: T | None = None if like is None else like.meaning
         self._before: bytes = b"" if like is None else like._before
         self._after: bytes = b"" if like is None else like._after
+        # How many digits the body's length had the last time.
+        self._digits = 1
         self._vain = 0
 
     def body(self, data: bytes, most: int) -> bytes | None:
@@ -36,19 +37,24 @@ class Familiar(Generic[T]):
         None means that the parser must look, whatever the reason.
         """
         before, after = self._before, self._after
-        if not before or not data.startswith(before):
+        if not before:
             return None
-        start = len(before)
-        end = data.find(b"\r", start, start + _MOST_DIGITS + 1)
-        digits = data[start:end]
-        if end < 0 or not digits.isdigit() or not data.startswith(after, end):
-            return None
-        start = end + len(after)
-        length = int(digits)
-        if length != len(data) - start or length > most:
+        # One length alone makes a message of this size with this head.
+        rest = len(data) - len(before) - len(after)
+        length = rest - self._digits
+        told = b"%d" % length
+        if len(told) != self._digits:
+            self._digits = len(told)
+            length = rest - self._digits
+            told = b"%d" % length
+        if (
+            len(told) != self._digits
+            or length > most
+            or not data.startswith(b"%b%b%b" % (before, told, after))
+        ):
             return None
         self._vain = 0
-        return data[start:]
+        return data[len(data) - length :]
 
     @property
     def learns(self) -> bool:

@@ -30,6 +30,7 @@ from argosy.gateway.lane.media.door import MediaDoor, MediaLimits
 from argosy.gateway.lane.media.fetch import Fetcher, listed
 from argosy.gateway.lane.metrics import LaneMetrics
 from argosy.gateway.lane.rooms import LaneLimits, Models, Recorder, Rooms
+from argosy.gateway.lane.sampling import Sampler
 from argosy.gateway.lane.storing import Keep
 from argosy.gateway.metering.journal import Journal
 from argosy.gateway.placement.adapters import Placement, PlacementLimits
@@ -38,7 +39,6 @@ from argosy.gateway.placement.upkeep import Upkeep
 from argosy.gateway.routing.router import default_router
 from argosy.kit import http
 from argosy.kit.lifecycle import Runtime
-from argosy.kit.tracing import Sampler
 
 if TYPE_CHECKING:
     from argosy.gateway.settings import TrafficSettings

@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+_OVER: Final[Any] = object()
 
 
 class Signal:
@@ -74,11 +76,11 @@ class Signal:
 class Steps:
     """Runs one coroutine at a time; `ended` is told how each ended, None for well."""
 
-    __slots__ = ("_context", "_coroutine", "_doomed", "_ended", "_go_on", "_waited")
+    __slots__ = ("_context", "_doomed", "_ended", "_go_on", "_run", "_waited")
 
     def __init__(self, ended: Callable[[BaseException | None], None]) -> None:
         self._ended = ended
-        self._coroutine: Coroutine[Any, None, None] | None = None
+        self._run: Generator[Any, None, None] | None = None
         self._context: Context
         self._waited: Any = None
         # To be interrupted as soon as it waits again.
@@ -87,7 +89,7 @@ class Steps:
 
     def start(self, coroutine: Coroutine[Any, None, None]) -> None:
         """Run `coroutine` until it first waits; the one before has ended."""
-        self._coroutine = coroutine
+        self._run = coroutine.__await__()
         self._doomed = False
         # Its own, as a task has one: request ids and spans stay where they belong.
         self._context = copy_context()
@@ -122,20 +124,24 @@ class Steps:
         self._step(None)
 
     def _step(self, error: BaseException | None) -> None:
-        coroutine = self._coroutine
-        assert coroutine is not None  # noqa: S101 - nobody wakes what has ended
+        run = self._run
+        assert run is not None  # noqa: S101 - nobody wakes what has ended
         self._waited = None
         try:
-            waited = coroutine.send(None) if error is None else coroutine.throw(error)
-            if self._doomed:
+            # Of the two ways to learn of the end this one takes no exception.
+            waited = next(run, _OVER) if error is None else run.throw(error)
+            if self._doomed and waited is not _OVER:
                 self._doomed = False
-                waited = coroutine.throw(asyncio.CancelledError())
+                waited = run.throw(asyncio.CancelledError())
         except StopIteration:
-            self._coroutine = None
-            self._ended(None)
+            waited = _OVER
         except BaseException as raised:  # noqa: BLE001 - `ended` decides
-            self._coroutine = None
+            self._run = None
             self._ended(raised)
+            return
+        if waited is _OVER:
+            self._run = None
+            self._ended(None)
         else:
             self._waited = waited
             if type(waited) is Signal:

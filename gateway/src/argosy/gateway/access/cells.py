@@ -41,7 +41,7 @@ class Row:
         self.index = self.number = self.epoch = -1
         self.row = 0
         self.words: windows.Words
-        self.rows: list[tuple[windows.Words, int]] = []
+        self.rows: windows.Rows = []
         self.everyone: list[tuple[windows.Words, int, int]] = []
 
 
@@ -61,7 +61,7 @@ class Cells:
         self._rows: dict[str, Row] = {}
         self._dead: set[int] = set()
         self._looked_at = float("-inf")
-        self.head: windows.Words = self._file.head
+        self.head: memoryview | list[int] = self._file.head
         self.seen = self.head[CHANGES]
         self.epoch = 0
 

@@ -60,7 +60,8 @@ def read(fd: int, layout: Layout, slots: int, day: int) -> list[Carried]:
             if not present[slot >> 3] >> (slot & 7) & 1:
                 continue
             raw = os.pread(fd, windows.ROW_WORDS * _WORD, layout.row(slot, index))
-            with memoryview(raw.ljust(windows.ROW_WORDS * _WORD, b"\0")).cast("q") as words:
+            with memoryview(raw.ljust(windows.ROW_WORDS * _WORD, b"\0")).cast("q") as memory:
+                words = windows.SharedWords(memory)
                 tokens += windows.used_in_day([(words, 0)], windows.DAY_TOKENS, day)
                 cost += windows.used_in_day([(words, 0)], windows.DAY_COST, day)
         if tokens > 0 or cost > 0:
@@ -72,8 +73,8 @@ def write(fd: int, layout: Layout, carried: list[Carried], day: int) -> None:
     """Put the counts into the first region of a file that is empty. Raises OSError."""
     for each in carried:
         row = array("q", bytes(windows.ROW_WORDS * _WORD))
-        with memoryview(row) as words:
-            windows.add_in_day(words, 0, day, each.tokens, each.cost)
+        with memoryview(row) as memory:
+            windows.add_in_day(windows.SharedWords(memory), 0, day, each.tokens, each.cost)
         os.pwrite(fd, row.tobytes(), layout.row(0, each.index))
         entry = ENTRY.pack(each.digest, each.number, _FIRST_SLOT)
         os.pwrite(fd, entry, layout.directory + each.index * ENTRY.size)

@@ -29,7 +29,7 @@ from typing import Final
 
 from argosy.gateway.access import cells_carry
 from argosy.gateway.access.cells_carry import Layout
-from argosy.gateway.access.windows import ROW_WORDS
+from argosy.gateway.access.windows import ROW_WORDS, SharedWords
 from argosy.kit.clock import Clock
 from argosy.kit.processes import start_time
 
@@ -73,7 +73,7 @@ class CellsFile:
         self._first_region = self._directory + _pages(capacity * ENTRY_BYTES)
         self._region_bytes = _pages(capacity * ROW_WORDS * _WORD)
         self._maps: list[mmap.mmap] = []
-        self.regions: list[memoryview] = []
+        self.regions: list[SharedWords] = []
         self._fd = _open(path)
         try:
             with self.locked():
@@ -125,7 +125,7 @@ class CellsFile:
         """Map the regions that other processes have added."""
         for index in range(len(self.regions), self.head[_REGIONS]):
             offset = self._first_region + index * self._region_bytes
-            self.regions.append(self._map(offset, self._region_bytes))
+            self.regions.append(SharedWords(self._map(offset, self._region_bytes)))
 
     def owner_of(self, slot: int) -> int:
         """Return the number that the present owner of a slot marks its rows with."""

@@ -30,7 +30,7 @@ class LocalCells(Cells):
         self._handles = rows
         self._rows: dict[str, Row] = {}
         self._most = rows
-        self._words: dict[bytes, list[int]] = {}
+        self._words: dict[bytes, windows.Words] = {}
         self.head = [0] * (CHANGES + 1)
         self.seen = 0
         self.epoch = 0
@@ -47,7 +47,7 @@ class LocalCells(Cells):
         if words is None:
             if len(self._words) >= self._most:
                 self._make_room()
-            words = self._words[row.digest] = [0] * windows.ROW_WORDS
+            words = self._words[row.digest] = windows.Words(windows.ROW_WORDS)
         row.words = words
         row.rows = [(words, 0)]
         row.everyone = [(words, 0, 0)]

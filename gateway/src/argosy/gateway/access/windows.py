@@ -11,12 +11,47 @@ sees each word either before or after a write. Does not know who the rows belong
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-# A place in memory, shared or a process's own: words, and the index at which a row begins.
-Words = memoryview | list[int]
-Rows = Sequence[tuple[Words, int]]
+
+class Words:
+    """A place in memory, of this process alone; the words are 0 in the beginning."""
+
+    __slots__ = ("_own",)
+
+    def __init__(self, count: int) -> None:
+        self._own = [0] * count
+
+    def __getitem__(self, at: int) -> int:
+        return self._own[at]
+
+    def __setitem__(self, at: int, value: int) -> None:
+        self._own[at] = value
+
+
+class SharedWords(Words):
+    """A place in memory that other processes see."""
+
+    __slots__ = ("_shared",)
+
+    def __init__(self, shared: memoryview) -> None:
+        super().__init__(0)
+        self._shared = shared
+
+    def __getitem__(self, at: int) -> int:
+        word: int = self._shared[at]
+        return word
+
+    def __setitem__(self, at: int, value: int) -> None:
+        self._shared[at] = value
+
+    def release(self) -> None:
+        """Let go of the memory."""
+        self._shared.release()
+
+
+# Words, and the index at which a row begins.
+Rows = list[tuple[Words, int]]
 
 SECONDS: Final = 60
 _RING: Final = 64

@@ -11,9 +11,9 @@ import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
+from argosy.gateway.engines.call import Call
 from argosy.gateway.engines.connection import Connection, Sink
 from argosy.gateway.engines.connections import Connections
-from argosy.gateway.engines.dialects.base import Call
 from argosy.gateway.engines.failures import ConnectionLost
 from argosy.gateway.steps import in_task
 
@@ -139,7 +139,7 @@ class Client:
         self._connections.close()
 
     def _message(self, call: Call, headers: bytes) -> bytes:
-        method, path, body = call
+        method, path, body = call.method, call.path, call.body
         start = self._heads.get((method, path)) or self._start(method, path)
         if body or method == "POST":
             return b"%b%bcontent-length: %d\r\n\r\n%b" % (start, headers, len(body), body)

@@ -16,6 +16,11 @@ from argosy.gateway.engines.ejection import Ejection
 class Replica:
     """Shared by all requests of the process; changed only in its event loop."""
 
+    __slots__ = (
+        "__weakref__", "busy_until", "card", "client", "dialect", "ejection", "gauges",
+        "in_flight", "late", "pool", "ready", "reason", "seen", "suspect", "url",
+    )  # fmt: skip
+
     def __init__(
         self, *, pool: str, url: str, dialect: Dialect, client: Client, ejection: Ejection
     ) -> None:

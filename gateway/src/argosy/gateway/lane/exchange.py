@@ -42,6 +42,7 @@ from argosy.gateway.lane.request.completion import (
 from argosy.gateway.lane.request.fit import check_model
 from argosy.gateway.lane.request.quick import named_model
 from argosy.gateway.lane.rooms import Rooms
+from argosy.gateway.lane.sampling import passed_on
 from argosy.gateway.steps import Steps, in_task
 from argosy.kit import logs, tracing
 from argosy.kit.errors import ApiError, Internal
@@ -79,7 +80,7 @@ class Exchange:
             if rooms.sampler.wants(parent):
                 await self._traced(parent)
             else:
-                course.traceparent = tracing.passed_on(parent, course.request_id[-32:])
+                course.traceparent = passed_on(parent, course.request_id[-32:])
                 await self._answer()
         finally:
             rooms.metrics.in_flight -= 1

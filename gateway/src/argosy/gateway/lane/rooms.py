@@ -18,11 +18,11 @@ from argosy.gateway.lane.dispatch.dispatcher import Dispatcher, Timeouts
 from argosy.gateway.lane.dispatch.salt import CacheSalts
 from argosy.gateway.lane.media.door import MediaDoor
 from argosy.gateway.lane.metrics import LaneMetrics
+from argosy.gateway.lane.sampling import Sampler
 from argosy.gateway.lane.storing import Keep
 from argosy.gateway.metering.journal import Journal
 from argosy.gateway.metering.usage import Usage
 from argosy.kit.clock import Clock
-from argosy.kit.tracing import Sampler
 
 
 class Recorder(Protocol):

@@ -20,6 +20,7 @@ from argosy.kit.clock import Clock
 _log = logging.getLogger(__name__)
 _LINGER_SECONDS: Final = 0.05
 _TENTHS: Final = 10_000
+_MICROS: Final = 1_000_000
 # Combinations of names whose JSON is remembered.
 _REMEMBERED: Final = 4096
 
@@ -91,11 +92,12 @@ class UsageLog:
         took = int(usage.seconds * _TENTHS + 0.5)
         first = int(usage.first_token_seconds * _TENTHS + 0.5)
         return (
-            b'{"time":"%b.%06dZ","request_id":"%b",%b,"input_tokens":%d,"cached_input_tokens":%d,'
+            b'{"time":"%b.%bZ","request_id":"%b",%b,"input_tokens":%d,"cached_input_tokens":%d,'
             b'"output_tokens":%d,"estimated":%b,"duration_ms":%d.%d,"first_token_ms":%d.%d}\n'
         ) % (
             self._stamp,
-            int((ended - second) * 1_000_000),
+            # Six digits, with what leads them cut off.
+            (b"%d" % (_MICROS + int((ended - second) * _MICROS)))[1:],
             usage.request_id.encode(),
             names,
             usage.input_tokens,

@@ -1,12 +1,10 @@
 """Traces: one from HTTP through gRPC and NATS, carried as W3C `traceparent`.
 
-Knows how a context is written and read, which requests are recorded, and where spans are exported.
+Knows how a context is written and read, and where spans are exported.
 """
 
 from __future__ import annotations
 
-import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -23,44 +21,12 @@ from opentelemetry.util.types import Attributes
 if TYPE_CHECKING:
     from argosy.kit.settings import ServiceSettings
 
-_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-# In a context: a `Sampler` has chosen this trace already.
+# In a context: somebody has chosen this trace already.
 _CHOSEN: Final = create_key("argosy-chosen")
 
 
-class Sampler:
-    """Chooses which requests are recorded, for a path where a span that nobody keeps costs much.
-
-    The rule is the provider's own: as the caller decided, else a share of the new traces.
-    """
-
-    def __init__(self, ratio: float | None) -> None:
-        """`ratio` is None where spans have nowhere to go: then no request is recorded."""
-        self._off = ratio is None
-        self._ratio = ratio or 0.0
-        self._draw = random.Random().random  # noqa: S311 - picks samples, hides nothing
-
-    def wants(self, parent: bytes) -> bool:
-        """Tell whether to record a request that came with the header `traceparent: parent`."""
-        if self._off:
-            return False
-        if parent and _TRACEPARENT.fullmatch(parent):
-            return int(parent[-2:], 16) & 1 == 1
-        return self._draw() < self._ratio
-
-
-def passed_on(parent: bytes, fresh: str) -> bytes:
-    """Return the `traceparent` for what an unrecorded request causes: not recorded either.
-
-    `fresh` is 32 hexadecimal digits, the trace's id if the caller brought none.
-    """
-    if parent and _TRACEPARENT.fullmatch(parent):
-        return parent
-    return f"00-{fresh}-{fresh[:16]}-00".encode()
-
-
 class _Root(sampling.Sampler):
-    """New traces: those that a `Sampler` chose, else a share."""
+    """New traces: those that somebody chose, else a share."""
 
     def __init__(self, ratio: float) -> None:
         self._share = TraceIdRatioBased(ratio)
@@ -124,8 +90,8 @@ def span(
 ) -> Iterator[Span]:
     """Run the block in a new span; `parent` is a traceparent, the current context if None.
 
-    `chosen`: a `Sampler` wants this one. Of an error that leaves the block only the kind is
-    recorded: its text may quote what a user sent.
+    `chosen`: it is recorded, whatever the share of new traces. Of an error that leaves the block
+    only the kind is recorded: its text may quote what a user sent.
     """
     context = propagate.extract({"traceparent": parent}) if parent is not None else None
     if chosen:

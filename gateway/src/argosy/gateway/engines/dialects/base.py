@@ -8,14 +8,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 from argosy.api.registry.v1.registry_pb2 import Model
-
-
-class Call(NamedTuple):
-    """A request that the gateway itself makes of an engine."""
-
-    method: str
-    path: str
-    body: bytes = b""
+from argosy.gateway.engines.call import Call
 
 
 class Counts(NamedTuple):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from argosy.gateway.engines.dialects.base import Call, Card, Gauges
+from argosy.gateway.engines.call import Call
+from argosy.gateway.engines.dialects.base import Card, Gauges
 
 
 class ListedModel(msgspec.Struct):

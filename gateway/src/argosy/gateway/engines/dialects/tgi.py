@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-from argosy.gateway.engines.dialects.base import Call, Card, Gauges, Translator
+from argosy.gateway.engines.call import Call
+from argosy.gateway.engines.dialects.base import Card, Gauges, Translator
 from argosy.gateway.engines.dialects.tgi_answers import StreamTranslator, WholeTranslator
 from argosy.gateway.engines.dialects.tgi_generate import generate_body, model_and_stops
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 from argosy.api.registry.v1.registry_pb2 import Model
-from argosy.gateway.engines.dialects.base import Call, Card, Gauges
+from argosy.gateway.engines.call import Call
+from argosy.gateway.engines.dialects.base import Card, Gauges
 from argosy.gateway.engines.dialects.openai import ListedModel
 from argosy.gateway.engines.dialects.vllm import VLLM, VLLMAdapters
 

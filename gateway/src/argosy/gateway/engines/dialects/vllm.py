@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 from argosy.api.registry.v1.registry_pb2 import Model
-from argosy.gateway.engines.dialects.base import Call, Card, Counts, Gauges, engine_message
+from argosy.gateway.engines.call import Call
+from argosy.gateway.engines.dialects.base import Card, Counts, Gauges, engine_message
 from argosy.gateway.engines.dialects.openai import ListedModel, base_models
 
 _GAUGE: Final = re.compile(

@@ -9,16 +9,20 @@ from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.engines.replica import Replica
 from argosy.gateway.lane.dispatch.pool_way import PoolWay
 from argosy.gateway.lane.request.completion import CompletionRequest
-from msgspec import Struct
 
 
-class Sender(Struct, frozen=True):
-    """For whom a request is routed: equal prompts of one project share an engine's cache."""
+class Sender:
+    """For whom a request is routed: equal prompts of one project share an engine's cache.
 
-    project_id: str = ""
-    priority: int = 0
-    # Wants to know how it was decided.
-    curious: bool = False
+    Who is `curious` wants to know how it was decided.
+    """
+
+    __slots__ = ("curious", "priority", "project_id")
+
+    def __init__(self, project_id: str = "", priority: int = 0, curious: bool = False) -> None:
+        self.project_id = project_id
+        self.priority = priority
+        self.curious = curious
 
 
 class Errand:

@@ -32,7 +32,7 @@ from argosy.gateway.lane.request.quick import (
     quick_completion,
 )
 from argosy.kit.errors import InvalidRequest
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw
 
 _TOP: Final = msgspec.json.Decoder(dict[str, Raw])
 _ANY: Final = msgspec.json.Decoder()
@@ -89,7 +89,7 @@ def _plain(url: bytes) -> bytes:
     return path if b"%2f" in path.lower() else unquote_to_bytes(path)
 
 
-class CompletionRequest(Struct):
+class CompletionRequest:
     """A checked request; lengths are in tokens.
 
     `fields` is what the engine gets, each value in the client's bytes. `answers` is how many are
@@ -97,20 +97,40 @@ class CompletionRequest(Struct):
     `salt` is what `salted` adds for engines whose cache knows salts.
     """
 
-    operation: Operation
-    model: str
-    stream: bool
-    wants_usage: bool
-    max_tokens: tuple[str, int] | None
-    answers: int
-    service_tier: str | None
-    estimated_input_tokens: int
-    fields: dict[str, Raw]
-    salt: bytes
-    # What tells the client's own users or conversations apart, where it says so.
-    sticky: str | None = None
-    # Images and audio in the messages, in their order.
-    media: tuple[Media, ...] = ()
+    __slots__ = (
+        "answers", "estimated_input_tokens", "fields", "max_tokens", "media", "model", "operation",
+        "salt", "service_tier", "sticky", "stream", "wants_usage",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        operation: Operation,
+        model: str,
+        stream: bool,
+        wants_usage: bool,
+        max_tokens: tuple[str, int] | None,
+        answers: int,
+        service_tier: str | None,
+        estimated_input_tokens: int,
+        fields: dict[str, Raw],
+        salt: bytes,
+        sticky: str | None = None,
+        media: tuple[Media, ...] = (),
+    ) -> None:
+        self.operation = operation
+        self.model = model
+        self.stream = stream
+        self.wants_usage = wants_usage
+        self.max_tokens = max_tokens
+        self.answers = answers
+        self.service_tier = service_tier
+        self.estimated_input_tokens = estimated_input_tokens
+        self.fields = fields
+        self.salt = salt
+        # What tells the client's own users or conversations apart, where it says so.
+        self.sticky = sticky
+        # Images and audio in the messages, in their order.
+        self.media = media
 
     @property
     def wants_counts(self) -> bool:
