@@ -40,7 +40,7 @@ MODULES = (
     "access/subjects", "access/windows",
     "catalog", "familiar", "histogram", "steps",
     "engines/call", "engines/client", "engines/connection", "engines/connections",
-    "engines/ejection", "engines/fleet",
+    "engines/ejection",
     "lane/answer/answer", "lane/answer/names", "lane/answer/relay", "lane/answer/sse",
     "lane/connection/head", "lane/connection/heads", "lane/connection/inbound",
     "lane/connection/patience", "lane/connection/protocol", "lane/connection/worker",
@@ -51,7 +51,7 @@ MODULES = (
     "lane/request/completion", "lane/request/fit",
     "routing/not_busy", "routing/not_ejected", "routing/not_tried", "routing/policy",
     "routing/ready", "routing/router", "routing/serves_model", "routing/two_choices",
-    "standalone/models", "standalone/usage_log",
+    "served_model", "standalone/models", "standalone/usage_log",
 )  # fmt: skip
 CONFIGURATION = """
 [mypy]

@@ -15,6 +15,7 @@ from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.cells import Cells
 from argosy.gateway.access.limits import Limits, Reservation
+from argosy.gateway.served_model import ServedModel
 from argosy.kit.clock import SystemClock
 from argosy.kit.errors import RateLimited
 from google.protobuf import json_format
@@ -30,7 +31,7 @@ def main() -> None:
 
     def ask(tokens: int) -> str:
         try:
-            held.append(desk.reserve(caller, Model(id="m"), tokens))
+            held.append(desk.reserve(caller, ServedModel(Model(id="m")), tokens))
         except RateLimited as error:
             return error.code or ""
         return "allowed"

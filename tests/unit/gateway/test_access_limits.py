@@ -15,11 +15,14 @@ from argosy.gateway.access.limits import Limits, Reservation
 from argosy.gateway.access.local_cells import LocalCells
 from argosy.gateway.access.prices import cost_of
 from argosy.gateway.errors import render
+from argosy.gateway.served_model import ServedModel
 from argosy.kit.clock import ManualClock
 from argosy.kit.errors import QuotaExceeded, RateLimited
 from prometheus_client import CollectorRegistry
 
-MODEL = Model(id="m", price=Price(input=1_000_000, cached_input=100_000, output=4_000_000))
+MODEL = ServedModel(
+    Model(id="m", price=Price(input=1_000_000, cached_input=100_000, output=4_000_000))
+)
 
 
 class Jumping(ManualClock):
@@ -36,7 +39,7 @@ class Desk:
         self.cells = LocalCells(self.clock) if shared is None else Cells(self.clock, shared)
         self.limits = Limits(
             self.cells,
-            lambda model: model.price if model.HasField("price") else None,
+            lambda model: model.tariff,
             clock=self.clock,
             metrics=self.metrics,
         )
@@ -200,8 +203,8 @@ def test_money_is_exact(desk: Desk) -> None:
     assert "Limit 10000, used 9190, requested 812." in error.message
     assert headers["x-should-retry"] == "false"
     desk.reserve(caller, 202).cancel()
-    assert cost_of(MODEL.price, 3, 1, 0) == 2_100_000
-    assert cost_of(MODEL.price, 3, 9, 0) == 300_000
+    assert cost_of(MODEL.tariff, 3, 1, 0) == 2_100_000
+    assert cost_of(MODEL.tariff, 3, 9, 0) == 300_000
     assert cost_of(None, 3, 9, 0) == 0
 
 
@@ -234,8 +237,8 @@ def test_a_project_may_have_limits_for_single_models(desk: Desk) -> None:
     assert "of the project for this model" in error.message
     # A tuned model counts with its base, and other models are free.
     with pytest.raises(RateLimited):
-        desk.limits.reserve(keys[0], Model(id="ft:m", base="m"), 1)
-    assert told(desk.limits.reserve(keys[0], Model(id="free"), 10)) == {}
+        desk.limits.reserve(keys[0], ServedModel(Model(id="ft:m", base="m")), 1)
+    assert told(desk.limits.reserve(keys[0], ServedModel(Model(id="free")), 10)) == {}
     # Another project of the same model has its own.
     desk.reserve(Caller("key_c", "proj_b", "org", model_limits=named))
 
@@ -273,7 +276,7 @@ def test_huge_numbers_do_not_overflow(desk: Desk) -> None:
     caller = desk.caller(
         LimitsMessage(tokens_per_minute=most, tokens_per_day=most, micros_per_day=most)
     )
-    model = Model(id="m", price=Price(input=most, output=most))
+    model = ServedModel(Model(id="m", price=Price(input=most, output=most)))
     for _ in range(1000):
         desk.limits.reserve(caller, model, most).settle(most // 4, 0, most // 4)
 

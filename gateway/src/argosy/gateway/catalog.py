@@ -24,6 +24,7 @@ from argosy.api.registry.v1.registry_pb2 import (
     Route,
     WatchResponse,
 )
+from argosy.gateway.served_model import ServedModel
 
 KeyListener = Callable[[str], None]
 ModelListener = Callable[[str], None]
@@ -37,7 +38,7 @@ class Catalog:
         self._keys: dict[str, Key] = {}
         self._by_digest: dict[bytes, Key] = {}
         self._projects: dict[str, Project] = {}
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, ServedModel] = {}
         # The registry's revision under which each model was read.
         self._revisions: dict[str, int] = {}
         # Of projects that may not name every model: whether only these, or all but these.
@@ -141,7 +142,7 @@ class Catalog:
         self._by_digest[key.digest] = key
 
     def _put_model(self, model: Model, revision: int) -> None:
-        self._models[model.id] = model
+        self._models[model.id] = ServedModel(model)
         self._revisions[model.id] = revision
         for listener in self._learned_listeners:
             listener(model)
@@ -208,6 +209,11 @@ class Catalog:
 
         Another's is as unknown. So is one that the project may not name.
         """
+        found = self.served(project_id, name)
+        return None if found is None else found.message
+
+    def served(self, project_id: str, name: str) -> ServedModel | None:
+        """Return the same as requests ask of it."""
         found = self._models.get(name)
         if found is None or not _is_for(found, project_id):
             return None
@@ -225,7 +231,7 @@ class Catalog:
     def visible(self, project_id: str) -> list[Model]:
         """Return the models that the project may name, oldest first."""
         models = (
-            m
+            m.message
             for m in self._models.values()
             if _is_for(m, project_id) and self.allows(project_id, m.id)
         )
@@ -236,5 +242,6 @@ class Catalog:
         return list(self._pools.values())
 
 
-def _is_for(model: Model, project_id: str) -> bool:
-    return model.project_id in {"", project_id} or project_id in model.shared_with
+def _is_for(model: ServedModel, project_id: str) -> bool:
+    owner = model.project_id
+    return not owner or owner == project_id or project_id in model.shared_with

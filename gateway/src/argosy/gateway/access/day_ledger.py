@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from argosy.api.registry.v1.metering_pb2 import ReadDayResponse
-from argosy.api.registry.v1.registry_pb2 import Price
 from argosy.gateway.access.limits import Limits
 from argosy.gateway.access.prices import cost_of
+from argosy.gateway.served_model import Tariff
 from argosy.kit.errors import ApiError
 
 _log = logging.getLogger(__name__)
 
 # By project, name and base, as the model may be gone.
-PriceOf = Callable[[str, str, str], Price | None]
+PriceOf = Callable[[str, str, str], Tariff | None]
 
 # Keys, or projects, of one question.
 _AT_ONCE: Final = 1000

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NoReturn
 
 from argosy.api.registry.v1.registry_pb2 import Limits as LimitsMessage
-from argosy.api.registry.v1.registry_pb2 import Model, Price
 from argosy.gateway.access import windows
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.cells import Cells
@@ -27,13 +26,14 @@ from argosy.gateway.access.refusals import (
     refusal,
 )
 from argosy.gateway.access.subjects import Limit, Subject
+from argosy.gateway.served_model import ServedModel, Tariff
 from argosy.kit.clock import Clock
 from argosy.kit.errors import Unavailable
 from prometheus_client import CollectorRegistry, Counter
 
 _log = logging.getLogger(__name__)
 
-Prices = Callable[[Model], Price | None]
+Prices = Callable[[ServedModel], Tariff | None]
 
 # Callers whose subjects are remembered.
 _CALLERS: Final = 1 << 16
@@ -54,7 +54,7 @@ class Reservation:
         day: int,
         tokens: int,
         cost: int,
-        price: Price | None,
+        price: Tariff | None,
     ) -> None:
         self._limits = limits
         self._subjects = subjects
@@ -143,7 +143,7 @@ class Limits:
             for who in ("key", "project", "model")
         }
 
-    def reserve(self, caller: Caller, model: Model, tokens: int) -> Reservation:
+    def reserve(self, caller: Caller, model: ServedModel, tokens: int) -> Reservation:
         """Count a request that may use `tokens`, input and output together.
 
         Raises RateLimited or QuotaExceeded; they say which limit and when to try again. Raises
@@ -163,7 +163,7 @@ class Limits:
             self._bind(account)
         now = self.monotonic()
         second, day, cost = int(now), 0, 0
-        price: Price | None = None
+        price: Tariff | None = None
         tokens = min(tokens, _MOST_TOKENS)
         if account.days:
             day = cells.day(now)
@@ -255,7 +255,7 @@ class Limits:
                     yield subject.who, names[subject.who], subject
 
     def _with_model(
-        self, account: _Account, named: Mapping[str, LimitsMessage], model: Model
+        self, account: _Account, named: Mapping[str, LimitsMessage], model: ServedModel
     ) -> _Account:
         """Add the project's limits for one model: the model's own, else those of its base."""
         name = model.id if model.id in named else model.base

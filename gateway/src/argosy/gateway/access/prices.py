@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from argosy.api.registry.v1.registry_pb2 import Model, Price
 from argosy.gateway.catalog import Catalog
+from argosy.gateway.served_model import ServedModel, Tariff
 
 # Keeps sums within a word.
 _MOST_COST: Final = 1 << 55
@@ -20,19 +20,19 @@ class Prices:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def named(self, project_id: str, name: str, base: str) -> Price | None:
+    def named(self, project_id: str, name: str, base: str) -> Tariff | None:
         """Return the price of a model that may be gone by now, and then its base's."""
-        model = self._catalog.model(project_id, name) or self._catalog.model("", base)
+        model = self._catalog.served(project_id, name) or self._catalog.served("", base)
         return None if model is None else self(model)
 
-    def __call__(self, model: Model) -> Price | None:
-        if model.HasField("price"):
-            return model.price
-        base = self._catalog.model("", model.base) if model.base else None
-        return base.price if base is not None and base.HasField("price") else None
+    def __call__(self, model: ServedModel) -> Tariff | None:
+        if model.tariff is not None or not model.base:
+            return model.tariff
+        base = self._catalog.served("", model.base)
+        return None if base is None else base.tariff
 
 
-def cost_of(price: Price | None, input_tokens: int, cached: int, output_tokens: int) -> int:
+def cost_of(price: Tariff | None, input_tokens: int, cached: int, output_tokens: int) -> int:
     """Return what tokens cost; `cached` are of the input."""
     if price is None:
         return 0
@@ -45,7 +45,7 @@ def cost_of(price: Price | None, input_tokens: int, cached: int, output_tokens: 
     return min(cost, _MOST_COST)
 
 
-def dearest(price: Price | None, tokens: int) -> int:
+def dearest(price: Tariff | None, tokens: int) -> int:
     """Return what `tokens` cost at most: which of them are output is not known yet."""
     if price is None:
         return 0

@@ -56,6 +56,10 @@ class AdmissionLimits:
         return max(self.concurrent, _LEAST_CREDIT)
 
 
+# A name of an enumeration's member is looked up by code of its own, each time.
+_AT_ONCE: Final = Entry.AT_ONCE
+
+
 class _Gate:
     """One pool: who is at work, who waits, and how long work takes."""
 
@@ -168,7 +172,7 @@ class Admission(Collector):
         if gate.in_flight >= gate.limits.concurrent:
             return None
         gate.in_flight += 1
-        gate.counts[Entry.AT_ONCE] += 1
+        gate.counts[_AT_ONCE] += 1
         return Permit(gate, self._clock, caller.project_id)
 
     @property

@@ -53,6 +53,8 @@ class Fleet:
         ejection: EjectionPolicy = EjectionPolicy(),  # noqa: B008 - frozen
     ) -> None:
         self._clock = clock
+        # The time that ejections and pauses go by.
+        self.now = clock.monotonic
         self._times = times
         self._policy = ejection
         self._adopt: Adopt | None = None
@@ -144,10 +146,6 @@ class Fleet:
         )
 
     # What requests tell
-
-    def now(self) -> float:
-        """Return the time that ejections and pauses go by."""
-        return self._clock.monotonic()
 
     def succeeded(self, replica: Replica) -> None:
         """A request to the replica ended well."""

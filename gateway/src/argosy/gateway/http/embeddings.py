@@ -19,6 +19,7 @@ from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.embeddings_request import no_embedding_model, read_embedding
 from argosy.gateway.http.ports import Given, Models, RecordUsage
 from argosy.gateway.metering.usage import Usage
+from argosy.gateway.served_model import ServedModel
 from argosy.gateway.upstream.embedding import EmbeddingClient
 from argosy.kit import logs, tracing
 from argosy.kit.clock import Clock
@@ -70,7 +71,8 @@ class EmbeddingsController(Controller):
             )
 
         try:
-            reservation = limits.reserve(caller, model, estimated_tokens(size // 4 + 1, 0, 1, 0))
+            most = estimated_tokens(size // 4 + 1, 0, 1, 0)
+            reservation = limits.reserve(caller, ServedModel(model), most)
             headers = reservation.headers()
             try:
                 answer = await embedding.embed(model.id, texts, asked.dimensions)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
 
-from argosy.api.registry.v1.registry_pb2 import MODEL_KIND_EMBEDDING, Model, Route
+from argosy.api.registry.v1.registry_pb2 import Route
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.estimate import estimated_tokens
 from argosy.gateway.access.keys import UnknownKey
@@ -43,12 +44,19 @@ from argosy.gateway.lane.request.fit import check_model
 from argosy.gateway.lane.request.quick import named_model
 from argosy.gateway.lane.rooms import Rooms
 from argosy.gateway.lane.sampling import passed_on
+from argosy.gateway.served_model import ServedModel
 from argosy.gateway.steps import Steps, in_task
-from argosy.kit import logs, tracing
+from argosy.kit import tracing
 from argosy.kit.errors import ApiError, Internal
+from argosy.kit.logs import request_id
 from opentelemetry.trace import Span, SpanKind
 
 _log = logging.getLogger(__name__)
+
+# A name of an enumeration's member is looked up by code of its own, each time.
+_OK: Final = Outcome.OK
+_EMBEDDING: Final = Operation.EMBEDDING
+_REWARD: Final = Operation.REWARD
 
 
 class Exchange:
@@ -73,7 +81,7 @@ class Exchange:
     async def run(self) -> None:
         """Answer the request. Raises HandOver, or a cancellation that is not its own."""
         rooms, course, parent = self._rooms, self._course, self._inbound.head.traceparent
-        logs.request_id.set(course.request_id)
+        request_id.set(course.request_id)
         rooms.metrics.in_flight += 1
         self._drain.entered(self)
         try:
@@ -159,7 +167,7 @@ class Exchange:
             _log.error("request failed", exc_info=error)
             self._fail(Internal("The server had an error. Try again."))
         else:
-            note(self._rooms, self._course, Outcome.OK, self._span)
+            note(self._rooms, self._course, _OK, self._span)
             if self._course.keeping is not None and self._rooms.keep is not None:
                 self._rooms.keep(self._course.keeping)
             self._inbound.finish(last)
@@ -179,7 +187,7 @@ class Exchange:
             caller = await in_task(rooms.authenticator.find(authorization, inbound.peer))
         course.caller = caller
         body = inbound.body if inbound.complete else await inbound.read_body()
-        if inbound.operation is Operation.EMBEDDING:
+        if inbound.operation is _EMBEDDING:
             await self._claim(caller, named_model(body))
         if rooms.admission.overloaded:
             self._turn_away(caller, named_model(body))
@@ -222,11 +230,11 @@ class Exchange:
 
         return await in_turn(names, serve, begun=lambda: course.started, passed_over=passed_over)
 
-    async def _serve(self, caller: Caller, model: Model, request: CompletionRequest) -> bytes:
+    async def _serve(self, caller: Caller, model: ServedModel, request: CompletionRequest) -> bytes:
         rooms, course = self._rooms, self._course
         check_model(model, request)
         if request.media:
-            rooms.media.check(model, request.media)
+            rooms.media.check(model.message, request.media)
         course.model = model
         reservation = course.reservation = rooms.rates.reserve(
             caller, model, _tokens(model, request)
@@ -247,10 +255,12 @@ class Exchange:
         finally:
             permit.release()
 
-    async def _find(self, caller: Caller, name: str) -> Model:
+    async def _find(self, caller: Caller, name: str) -> ServedModel:
         models = self._rooms.models
         known = models.known(caller.project_id, name)
-        return known if known is not None else await in_task(models.find(caller.project_id, name))
+        if known is not None:
+            return known
+        return ServedModel(await in_task(models.find(caller.project_id, name)))
 
     async def _claim(self, caller: Caller, name: str | None) -> None:
         """Raise HandOver unless an engine of a pool makes the embeddings that are asked for.
@@ -261,11 +271,11 @@ class Exchange:
         if route is not None and route.targets:
             name = route.targets[0].model_id
         model = await self._find(caller, name) if name else None
-        if model is None or model.kind != MODEL_KIND_EMBEDDING or not model.pool:
+        if model is None or not model.embeds or not model.pool:
             raise HandOver
 
     async def _relay(
-        self, caller: Caller, model: Model, request: CompletionRequest, priority: int
+        self, caller: Caller, model: ServedModel, request: CompletionRequest, priority: int
     ) -> bytes:
         rooms, course = self._rooms, self._course
         begin(rooms, course)
@@ -303,7 +313,7 @@ class Exchange:
 
     def _headers(self) -> bytes:
         course = self._course
-        elapsed = round((self._rooms.clock.monotonic() - course.begun) * 1000)
+        elapsed = int((self._rooms.clock.monotonic() - course.begun) * 1000 + 0.5)
         caller = course.caller
         if caller is None or not caller.organization_slug:
             return b"x-request-id: %b\r\nopenai-processing-ms: %d\r\n%b" % (
@@ -332,9 +342,9 @@ class Exchange:
         inbound.finish(inbound.answer(status, lines(kept) + self._headers(), body))
 
 
-def _tokens(model: Model, request: CompletionRequest) -> int:
+def _tokens(model: ServedModel, request: CompletionRequest) -> int:
     """Return the tokens that the request may use."""
-    if request.operation is Operation.REWARD:
+    if request.operation is _REWARD:
         return request.estimated_input_tokens
     most = request.max_tokens
     return estimated_tokens(

@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 # https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics: names, labels and bounds.
 _PROVIDER: Final = "argosy"
+_OK: Final = Outcome.OK
 _OPERATIONS: Final = {
     "chat": "chat",
     "completion": "text_completion",
@@ -105,7 +106,7 @@ class LaneMetrics(Collector):
         slot = self._slots.get((operation, model))
         if slot is None:
             slot = self._slots[operation, model] = _Slot()
-        if outcome is Outcome.OK:
+        if outcome is _OK:
             slot.seconds.observe(seconds)
         else:
             slot.failed.setdefault(outcome, Histogram(_DURATION)).observe(seconds)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.access.caller import Caller
 from argosy.gateway.access.limits import Reservation
 from argosy.gateway.errors import Outcome
@@ -20,6 +19,7 @@ from argosy.gateway.lane.rooms import Rooms
 from argosy.gateway.lane.storing import Keeping
 from argosy.gateway.metering.journal import Place
 from argosy.gateway.metering.usage import Usage
+from argosy.gateway.served_model import ServedModel
 from opentelemetry.trace import Span
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Course:
 
     traceparent: bytes = b""
     caller: Caller | None = None
-    model: Model | None = None
+    model: ServedModel | None = None
     request: CompletionRequest | None = None
     reservation: Reservation | None = None
     # When a permit was asked for, and when it was given; 0 before that.
@@ -103,7 +103,7 @@ def note(rooms: Rooms, course: Course, ended: Outcome, span: Span | None) -> Non
     """Record a request that ends now: metrics, the ledger, its span, a line where one is wanted."""
     operation, now = course.operation, rooms.clock.monotonic()
     seconds = now - course.begun
-    base = "" if course.model is None else course.model.base or course.model.id
+    base = "" if course.model is None else course.model.family
     first = 0.0
     if course.first_token_at is not None:
         first = course.first_token_at - course.begun

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from argosy.api import ids
 from argosy.api.registry.v1.registry_pb2 import Model, Route
@@ -22,7 +22,13 @@ from argosy.gateway.lane.sampling import Sampler
 from argosy.gateway.lane.storing import Keep
 from argosy.gateway.metering.journal import Journal
 from argosy.gateway.metering.usage import Usage
+from argosy.gateway.served_model import ServedModel
 from argosy.kit.clock import Clock
+
+_PREFIX: Final[str] = ids.REQUEST
+_DIGITS: Final = 32
+# Digits at once: a draw costs as much as an id.
+_DRAWN: Final = 64 * _DIGITS
 
 
 class Recorder(Protocol):
@@ -35,7 +41,7 @@ class Recorder(Protocol):
 class Models(Protocol):
     """Where names are looked up."""
 
-    def known(self, project_id: str, name: str) -> Model | None:
+    def known(self, project_id: str, name: str) -> ServedModel | None:
         """Return the model if memory has it and the project may name it."""
 
     async def find(self, project_id: str, name: str) -> Model:
@@ -51,10 +57,18 @@ class RequestIds:
     def __init__(self) -> None:
         # Seeded by the operating system, once a process.
         self._bits = random.Random().getrandbits  # noqa: S311 - an id opens nothing
+        # Digits that were drawn, and how many of them are used.
+        self._drawn = ""
+        self._used = 0
 
     def new(self) -> str:
         """Return a new id; the 32 digits after its prefix can serve as a trace's id too."""
-        return ids.REQUEST + self._bits(128).to_bytes(16, "big").hex()
+        if self._used == len(self._drawn):
+            self._drawn = self._bits(_DRAWN * 4).to_bytes(_DRAWN // 2, "big").hex()
+            self._used = 0
+        begin = self._used
+        self._used = end = begin + _DIGITS
+        return _PREFIX + self._drawn[begin:end]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argosy.api.registry.v1.registry_pb2 import Model, Route
 from argosy.gateway.catalog import Catalog
+from argosy.gateway.served_model import ServedModel
 from argosy.gateway.upstream.model_lookup import model_not_found
 
 
@@ -17,9 +18,9 @@ class CatalogModels:
         """Return the shared models and the project's own, in a stable order."""
         return self._catalog.visible(project_id)
 
-    def known(self, project_id: str, name: str) -> Model | None:
+    def known(self, project_id: str, name: str) -> ServedModel | None:
         """Return the model if the project may name it."""
-        return self._catalog.model(project_id, name)
+        return self._catalog.served(project_id, name)
 
     def route(self, project_id: str, name: str) -> Route | None:
         """Return the route of that name if the project may call it."""

@@ -83,7 +83,7 @@ class UsageLog:
         if second != self._second:
             self._second = second
             self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
-        named = (usage.project_id, usage.key_id, usage.model, usage.operation, usage.outcome.value)
+        named = (usage.project_id, usage.key_id, usage.model, usage.operation, usage.outcome)
         names = self._names.get(named)
         if names is None:
             if len(self._names) >= _REMEMBERED:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from argosy.api.registry.v1.registry_pb2 import Model, Route
 from argosy.gateway.catalog import Catalog
+from argosy.gateway.served_model import ServedModel
 from argosy.gateway.upstream.model_lookup import ModelLookup, model_not_found
 
 
@@ -32,9 +33,9 @@ class ModelDirectory:
         """Return the shared models and the project's own, oldest first."""
         return self._catalog.visible(project_id)
 
-    def known(self, project_id: str, name: str) -> Model | None:
+    def known(self, project_id: str, name: str) -> ServedModel | None:
         """Return the model if memory has it and the project may name it."""
-        return self._catalog.model(project_id, name)
+        return self._catalog.served(project_id, name)
 
     def route(self, project_id: str, name: str) -> Route | None:
         """Return the route of that name if the project may call it."""

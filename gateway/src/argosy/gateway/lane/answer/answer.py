@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.engines.client import Reply
 from argosy.gateway.engines.connection import Sink
 from argosy.gateway.engines.dialects.base import Translator
 from argosy.gateway.engines.failures import EngineError, EngineTimeout
 from argosy.gateway.engines.fleet import Fleet
 from argosy.gateway.engines.replica import Replica
+from argosy.gateway.served_model import ServedModel
 from argosy.kit.errors import ApiError
 
 
@@ -36,7 +36,7 @@ class Answer:
         self,
         fleet: Fleet,
         replica: Replica,
-        model: Model,
+        model: ServedModel,
         reply: Reply,
         held: Held | None,
         translator: Translator | None,

@@ -70,8 +70,7 @@ class Inbound:
     @property
     def peer(self) -> str:
         """The client's address, without the port."""
-        client = self._connection.client
-        return client[0] if client else ""
+        return self._connection.peer
 
     # What the connection tells
 

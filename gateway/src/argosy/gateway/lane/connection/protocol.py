@@ -55,7 +55,7 @@ class LaneProtocol(HttpToolsProtocol):
     # Beside uvicorn's dictionary, which must stay small enough to share its keys with all others.
     __slots__ = (
         "_between", "_broken", "_familiar", "_head", "_in_head", "_inbound", "_most", "_ordinary",
-        "_patience", "_ready", "_worker", "lane",
+        "_patience", "_ready", "_worker", "lane", "peer",
     )  # fmt: skip
 
     def __init__(
@@ -81,11 +81,14 @@ class LaneProtocol(HttpToolsProtocol):
         self._familiar = Familiar(lane.familiar)
         self._most = lane.rooms.limits.max_body_bytes
         self._broken = False
+        # The client's address, without the port.
+        self.peer = ""
 
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.peer = self.client[0] if self.client else ""
         self._patience.within(self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:

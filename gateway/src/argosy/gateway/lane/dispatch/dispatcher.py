@@ -37,6 +37,7 @@ from argosy.gateway.placement.adapters import Placement
 from argosy.gateway.placement.lease import Lease
 from argosy.gateway.routing.policy import Ask
 from argosy.gateway.routing.router import Router
+from argosy.gateway.served_model import ServedModel
 from argosy.gateway.steps import in_task
 from argosy.kit.errors import ApiError, InvalidRequest, Unavailable
 from prometheus_client import CollectorRegistry
@@ -87,7 +88,7 @@ class Dispatcher:
 
     async def open(
         self,
-        model: Model,
+        model: ServedModel,
         request: CompletionRequest,
         headers: bytes,
         sender: Sender = Sender(),  # noqa: B008 - immutable
@@ -140,14 +141,15 @@ class Dispatcher:
                 extra={"pool": replica.pool, "replica": replica.url},
             )  # fmt: skip
 
-    def explain(self, model: Model) -> dict[str, Any]:
+    def explain(self, message: Model) -> dict[str, Any]:
         """Say what each policy thinks of each replica of the model's pool, now."""
+        model = ServedModel(message)
         way = self._way(model.pool)
         replicas, now = way.replicas, self._fleet.now()
-        resident = self._residency(model) if model.adapter_path else None
+        resident = self._residency(model.id) if model.adapted else None
         ask = way.ask(model, now, resident=resident)
-        placed = self._placement.explain(model) if model.adapter_path else None
-        return explained(model, way.router, replicas, ask, placed)
+        placed = self._placement.explain(message) if model.adapted else None
+        return explained(message, way.router, replicas, ask, placed)
 
     def _way(self, pool: str) -> PoolWay:
         way = self._ways.get(pool)
@@ -177,7 +179,7 @@ class Dispatcher:
             going.model,
             self._fleet.now(),
             tried=going.tried,
-            resident=self._residency(going.model) if going.adapted else None,
+            resident=self._residency(going.model.id) if going.adapted else None,
             prompt=going.prompt,
         )
 
@@ -194,7 +196,7 @@ class Dispatcher:
 
     async def _lease(self, going: Errand, last: ApiError | None) -> Lease:
         """Return the place of an adapter where the request goes. Raises ApiError."""
-        model, sender, way = going.model, going.sender, going.way
+        model, sender, way = going.model.message, going.sender, going.way
         ask = self._asked(going)
         usable = way.router.usable(way.replicas, ask)
         if not usable:
@@ -215,8 +217,8 @@ class Dispatcher:
             going.explanation = route_header(lease.replica, verdicts)
         return lease
 
-    def _residency(self, model: Model) -> Callable[[Any], bool]:
-        return lambda replica: self._placement.resident(replica, model.id)
+    def _residency(self, model_id: str) -> Callable[[Any], bool]:
+        return lambda replica: self._placement.resident(replica, model_id)
 
     # Asking
 
@@ -229,7 +231,7 @@ class Dispatcher:
             _log.warning(
                 "adapter was forgotten", extra={"replica": replica.url, "model": going.model.id}
             )
-        model, sender = going.model, going.sender
+        model, sender = going.model.message, going.sender
         lease = await in_task(
             self._placement.lease(
                 model, (replica,), project_id=sender.project_id, priority=sender.priority

@@ -5,10 +5,10 @@ Knows nothing of how the next replica is found.
 
 from __future__ import annotations
 
-from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.engines.replica import Replica
 from argosy.gateway.lane.dispatch.pool_way import PoolWay
 from argosy.gateway.lane.request.completion import CompletionRequest
+from argosy.gateway.served_model import ServedModel
 
 
 class Sender:
@@ -35,7 +35,7 @@ class Errand:
 
     def __init__(
         self,
-        model: Model,
+        model: ServedModel,
         request: CompletionRequest,
         headers: bytes,
         sender: Sender,
@@ -43,7 +43,7 @@ class Errand:
     ) -> None:
         self.model = model
         # It needs an adapter.
-        self.adapted = bool(model.adapter_path)
+        self.adapted = model.adapted
         self.request = request
         self.headers = headers
         self.sender = sender

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Final
 
-from argosy.api.registry.v1.registry_pb2 import Model, Pool
+from argosy.api.registry.v1.registry_pb2 import Pool
 from argosy.gateway.engines.replica import Replica
 from argosy.gateway.lane.dispatch.budget import RetryBudget
 from argosy.gateway.lane.request.completion import CompletionRequest
 from argosy.gateway.routing.policy import Ask, Candidate
 from argosy.gateway.routing.prefixes import Prefixes, beginnings
 from argosy.gateway.routing.router import Router
+from argosy.gateway.served_model import ServedModel
 
 Members = tuple[Pool, tuple[Replica, ...]]
 
@@ -55,7 +56,7 @@ class PoolWay:
 
     def ask(
         self,
-        model: Model,
+        model: ServedModel,
         now: float,
         *,
         tried: Collection[Replica] = (),
@@ -65,7 +66,7 @@ class PoolWay:
         """Return what the router is asked."""
         hashes = prompt.hashes
         prefix = self._prefixes.shares(hashes, prompt.length) if hashes else {}
-        return Ask(model.base or model.id, now, tried=tried, resident=resident, prefix=prefix)
+        return Ask(model.family, now, tried=tried, resident=resident, prefix=prefix)
 
     def learn(self, prompt: Prompt, replica: Replica) -> None:
         """The replica has read the prompt."""

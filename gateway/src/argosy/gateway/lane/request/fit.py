@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from argosy.api.registry.v1.registry_pb2 import (
-    ARTIFACT_REWARD,
-    MODEL_KIND_EMBEDDING,
-    Model,
-)
+from typing import Final
+
 from argosy.gateway.lane.request.checks import wrong_value
 from argosy.gateway.lane.request.completion import CompletionRequest, Operation
+from argosy.gateway.served_model import ServedModel
 from argosy.kit.errors import InvalidRequest
 
+# A name of an enumeration's member is looked up by code of its own, each time.
+_REWARD: Final = Operation.REWARD
 
-def check_model(model: Model, request: CompletionRequest) -> None:
+
+def check_model(model: ServedModel, request: CompletionRequest) -> None:
     """Raise InvalidRequest unless the model can do what is asked."""
-    if model.kind == MODEL_KIND_EMBEDDING and request.operation is not Operation.EMBEDDING:
+    if model.embeds and request.operation is not Operation.EMBEDDING:
         raise InvalidRequest(
             f"The model {model.id!r} makes embeddings and writes no text. Send the request to "
             "/v1/embeddings, or choose a chat model.",
             param="model",
             code="model_not_supported",
         )
-    scores = model.artifact == ARTIFACT_REWARD
-    if scores is not (request.operation is Operation.REWARD):
+    if model.scores is not (request.operation is _REWARD):
         raise InvalidRequest(
             f"The model {model.id!r} is a reward model: it scores a conversation and writes no "
             "text. Send the request to /v1/rewards, or choose another model."
-            if scores
+            if model.scores
             else f"The model {model.id!r} is no reward model and gives no scores. Choose one whose "
             "'argosy.artifact' is 'reward' in GET /v1/models.",
             param="model",
