@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
 import pytest
-from argosy.gateway.lane.request.completion import Operation, judged, parse
+from argosy.gateway.lane.request.completion import CompletionRequest, Operation, judged, parse
 from argosy.gateway.lane.request.quick import quick_chat, quick_completion
 from argosy.kit.errors import ApiError
 from hypothesis import given, settings
@@ -65,13 +66,16 @@ COMPLETIONS = st.fixed_dictionaries(
 )
 
 
+FIELDS = tuple(inspect.signature(CompletionRequest).parameters)
+
+
 def _told(way: Any, operation: Operation, body: bytes) -> Any:
     """Return what a way of reading says: every field of the request, or the error."""
     try:
         request = way(operation, body)
     except ApiError as error:
         return type(error), error.message, error.param, error.code
-    return {name: getattr(request, name) for name in request.__struct_fields__} | {
+    return {name: getattr(request, name) for name in FIELDS} | {
         "fields": {name: bytes(value) for name, value in request.fields.items()},
         "body": request.body,
     }
