@@ -5,9 +5,9 @@ It speaks as vLLM 0.3x does where the gateway looks: paths, events, error bodies
 LoRA, embeddings. An answer's tokens are `t0 t1 t2 …`, as many as `max_tokens` (16 if absent).
 
 Faults: `POST /_fault` with any of `Faults`; `{"reset": true}` first clears all. What it can hold:
-the fields of `Room`, as arguments (`--max-loras 2`). Looking: `GET /_stats`;
-`GET /_fake/requests` lists the bodies of the last completions and embeddings, `GET /_fake/usage`
-what each completion used.
+the fields of `Room`, as arguments (`--max-loras 2`). Time by hand: `POST /_tick`. Looking:
+`GET /_stats`; `GET /_fake/requests` lists the bodies of the last completions and embeddings,
+`GET /_fake/usage` what each completion used.
 """
 
 from __future__ import annotations
@@ -40,49 +40,14 @@ from tests.fakes.asgi import (
     send_json,
     send_piece,
 )
+from tests.fakes.engine_faults import Faults
+from tests.fakes.hand_clock import HandClock
 from tests.fakes.lora_slots import Room, Slots
 from tests.fakes.media import fetch, urls
 
 CONTEXT: Final = 2048
 ASKED: Final = "A fault was asked."
 COMPLETIONS: Final = {("POST", "/v1/chat/completions"), ("POST", "/v1/completions")}
-
-
-@dataclass
-class Faults:
-    """How the engine misbehaves. Counts of tokens are from the start of each answer."""
-
-    # The process ends, as by kill -9, after this many tokens; 0 is before the first byte.
-    die_after_tokens: int | None = None
-    # Nothing more is sent after this many tokens; the connection stays open.
-    stall_after_tokens: int | None = None
-    # Completions are answered with this status and an error body.
-    status: int | None = None
-    # Only each so manieth completion is; the others succeed.
-    status_every: int = 1
-    # Milliseconds before each token.
-    slow_ms: float = 0.0
-    # Bytes that each token of a stream is longer.
-    wide_bytes: int = 0
-    # What each token says besides, and each error.
-    says: str = ""
-    # The stream holds what is no event after this many tokens.
-    malformed_after_tokens: int | None = None
-    # The stream holds vLLM's error event after this many tokens.
-    error_after_tokens: int | None = None
-    # The stream ends in order after this many tokens, without [DONE].
-    end_after_tokens: int | None = None
-    # Events are cut into pieces of this many bytes.
-    piece_bytes: int | None = None
-    # Loads are answered with 500.
-    refuse_loads: bool = False
-    # Milliseconds that a load takes.
-    load_ms: float = 0.0
-    # /health answers 503.
-    sick: bool = False
-    # A prompt that was read before, under the same salt, is told as cached and needs no time to
-    # its first token; another needs this many milliseconds more. None: nothing is ever cached.
-    prefill_ms: float | None = None
 
 
 @dataclass
@@ -115,6 +80,7 @@ class Engine:
         self._room = room
         self._slots = Slots(room)
         self._prefixes = PrefixCache()
+        self._clock = HandClock()
         self._started = time.time()
         # What each completion used: `told` where the engine has said so itself.
         self._used: deque[dict[str, Any]] = deque(maxlen=50_000)
@@ -139,6 +105,7 @@ class Engine:
             ("POST", "/v1/load_lora_adapter"): self._load,
             ("POST", "/v1/unload_lora_adapter"): self._unload,
             ("POST", "/_fault"): self._fault,
+            ("POST", "/_tick"): self._tick,
             ("GET", "/_stats"): self._show_stats,
             ("GET", "/_fake/requests"): self._show_requests,
             ("GET", "/_fake/usage"): self._show_usage,
@@ -215,12 +182,17 @@ class Engine:
         self._faults = dataclasses.replace(self._faults, **wanted)
         await send_json(send, 200, dataclasses.asdict(self._faults))
 
+    async def _tick(self, _: bytes, send: Send) -> None:
+        self._clock.tick()
+        await send_json(send, 200, {})
+
     async def _show_stats(self, _: bytes, send: Send) -> None:
         shown = dataclasses.asdict(self._stats) | {
             "adapters": sorted(self._adapters),
             "activations": dict(self._slots.activations),
             "slots": self._slots.adapters,
             "bodies": list(self._stats.bodies),
+            "waiting_for_a_tick": self._clock.waiting,
             "pid": os.getpid(),
         }
         await send_json(send, 200, shown)
@@ -359,6 +331,8 @@ class Engine:
     async def _before_token(self, answer: Completion) -> None:
         if self._faults.slow_ms:
             await asyncio.sleep(self._faults.slow_ms / 1000)
+        if self._faults.by_hand:
+            await self._clock.tick_comes()
         if self._faults.die_after_tokens == answer.sent:
             # What was written must be on its way, as it would be in an engine that computes.
             await asyncio.sleep(0.02)

@@ -95,7 +95,7 @@ class LoneGateway:
             + tables
         )
         for engine in self.engines:
-            wait_until(engine.up, 30, f"the engine on port {engine.port}")
+            wait_until(engine.up, 60, f"the engine on port {engine.port}")
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 [ARGOSY, "gateway", "--config", str(self.path)], stdout=out, stderr=out
@@ -111,6 +111,11 @@ class LoneGateway:
         """The base URL for an SDK."""
         return f"http://127.0.0.1:{self.port}/v1"
 
+    @property
+    def metrics_url(self) -> str:
+        """Where its metrics are."""
+        return f"http://127.0.0.1:{self.metrics_port}/metrics"
+
     def http(self, key: str = KEY, **options: Any) -> httpx.Client:
         """A client with the key; paths begin with `/chat` or the like."""
         return httpx.Client(
@@ -119,15 +124,7 @@ class LoneGateway:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum over the series of this name that have these labels."""
-        told = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).text
-        total = 0.0
-        for line in told.splitlines():
-            series, _, value = line.rpartition(" ")
-            if series.partition("{")[0] == name and all(
-                f'{key}="{wanted}"' in series for key, wanted in labels.items()
-            ):
-                total += float(value)
-        return total
+        return series_total(httpx.get(self.metrics_url, timeout=5).text, name, **labels)
 
     def ready(self) -> None:
         """Wait until it finds every engine ready."""
@@ -139,7 +136,7 @@ class LoneGateway:
                 return found and self._listens()
             return False
 
-        wait_until(ready, 30, "the gateway and its engines")
+        wait_until(ready, 60, "the gateway and its engines")
 
     def _listens(self) -> bool:
         """The metrics are there a moment before the gateway's own port."""
@@ -160,6 +157,18 @@ class LoneGateway:
             f'models = [{{ name = "{pool.name}", modalities = {list(pool.modalities)} }}]\n'
             f"{pool.more}\n"
         )
+
+
+def series_total(text: str, name: str, **labels: str) -> float:
+    """Return the sum over the series of this name that have these labels, of an exposition."""
+    total = 0.0
+    for line in text.splitlines():
+        series, _, value = line.rpartition(" ")
+        if series.partition("{")[0] == name and all(
+            f'{key}="{wanted}"' in series for key, wanted in labels.items()
+        ):
+            total += float(value)
+    return total
 
 
 def _engine(pool: PoolOf) -> LoneEngine:
