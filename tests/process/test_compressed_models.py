@@ -19,6 +19,7 @@ import pytest
 from tests.docs.sources import DOCS
 from tests.harness.cluster import Cluster
 from tests.harness.prepared_home import PreparedHomes
+from tests.harness.trainer_fleet import gone
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -199,6 +200,26 @@ def test_g02_g03_a_lora_becomes_part_of_the_weights_though_the_child_is_killed_o
     assert "tokens_per_second_before" not in told
     assert told["tokens"] > 0
     assert answers(sdk, job.fine_tuned_model)
+
+
+def test_a_compression_is_paused_resumed_and_cancelled_at_once_and_leaves_nothing(
+    cluster: Cluster, sdk: openai.OpenAI, file: str
+) -> None:
+    made = create(sdk, BASE, file, method="compression", measured_answers=0)
+    run = cluster.home.folder("runs") / made.id
+
+    def child_of(earlier: int = 0) -> int:
+        return wait_until(lambda: (pid := began_child(run)) != earlier and pid, 120, "the child")
+
+    first = child_of()
+    assert sdk.fine_tuning.jobs.pause(made.id).status == "paused"
+    wait_until(lambda: gone(first), 60, "the end of the paused child")
+    assert not (run / "checkpoints" / "step-1").exists()
+    sdk.fine_tuning.jobs.resume(made.id)
+    second = child_of(first)
+    assert sdk.fine_tuning.jobs.cancel(made.id).status == "cancelled"
+    wait_until(lambda: gone(second) and not run.exists(), 60, "the end of the cancelled child")
+    assert made.id not in {(m.model_extra or {})["argosy"]["job"] for m in sdk.models.list()}
 
 
 def began_child(run: Path) -> int:

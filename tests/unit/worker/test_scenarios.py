@@ -79,8 +79,7 @@ def runs(
             # By an adapter so small a model cannot come to prefer a class of tokens.
             "scale": "full",
         }),
-        Planned("sft", sft | {"validate_every_steps": 2, "keep_checkpoints": 1,
-                              "checkpoint_every_steps": 2}),
+        Planned("sft", sft | {"validate_every_steps": 2, "checkpoint_every_steps": 2}),
         Planned("unvalidated", sft | {"validate_every_steps": 0, "max_steps": 4}),
         Planned("early", still),
         Planned("early-died", still | {"checkpoint_every_steps": 2}, die_at_step=3),

@@ -156,7 +156,7 @@ class Bus:
                 await self._consume(durable, event_types, take)
             except (nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError) as error:
                 # A lost connection, or a lost stream: both come back, made anew if need be.
-                _log.warning("consumer %s interrupted: %s", durable, error)
+                _log.warning("consumer %s interrupted: %s", durable, error or type(error).__name__)
                 await asyncio.sleep(next(delays))
                 with contextlib.suppress(nats.errors.Error, nats.js.errors.Error, OSError):
                     await self._ensure_streams()
@@ -249,7 +249,8 @@ class Bus:
             while True:
                 try:
                     batch = await subscription.fetch(_FETCH_BATCH, timeout=_FETCH_WAIT)
-                except nats.errors.TimeoutError:
+                except TimeoutError:
+                    # Of the client, or a bare one: its time was up between its two requests.
                     # Quiet, or the consumer is gone with its stream: ask, it raises if so.
                     told = await self._js.consumer_info(subjects.STREAM, durable)
                     self._metrics.behind(durable, told.num_pending or 0)

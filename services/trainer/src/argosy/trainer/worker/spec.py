@@ -98,8 +98,6 @@ class Spec:
     validate_every_steps: int | None = None
     # Validations in a row without a better loss that end the run; 0: the run goes on to its end.
     early_stop_patience: int = 0
-    # Of the newest; the best one of a run that may stop early stays besides. None: all.
-    keep_checkpoints: int | None = None
 
     # How much the policy holds to its start (DPO, KTO), or how much a pair weighs (ORPO).
     beta: float = 0.1
@@ -131,7 +129,7 @@ PATHS = {
 }  # fmt: skip
 COUNTS = (
     "n_epochs", "batch_size", "lora_rank", "max_seq_length", "checkpoint_every_steps", "max_steps",
-    "virtual_tokens", "keep_checkpoints", "generations", "max_completion_tokens", "processes",
+    "virtual_tokens", "generations", "max_completion_tokens", "processes",
 )  # fmt: skip
 
 
