@@ -45,12 +45,8 @@ THROUGH: Final = {
 }
 
 OPEN: Final = {
-    "C06": "`argosy demo` is its test, run by hand: 296 s and 64 of 64 in README.md",
-    "D34": "custom jobs are not built",
-    "D45": "wants a reference GPU; `argosy demo` measures it on two cores",
-    "L03": "wants a reference GPU",
-    "L04": "`argosy demo` measures it on two cores: README.md",
-    "S12": "belongs to the console",
+    "D34": "announced by the vendor; jobs of one's own code are not built",
+    "S12": "the names are of pages of the console, which comes later",
     "S14": "planned by the vendor, optional here",
 }
 

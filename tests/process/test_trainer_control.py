@@ -94,6 +94,27 @@ async def test_a_child_that_ignores_the_request_is_killed(ships: Yard, trainer: 
         await eventually(both_gone, "the end of the whole group", 5, trainer.log)
 
 
+async def test_a_trainer_killed_while_it_cancels_leaves_no_folder(
+    ships: Yard, trainer: Trainer
+) -> None:
+    trainer.stop()
+    await asyncio.to_thread(trainer.start, ARGOSY_STOP_GRACE_SECONDS="600")
+    trainer.control(ignore_sigterm=True, step_seconds=0.05)
+    async with Tuner(trainer) as tuner:
+        made = await tuner.create(await ships.upload(), parameters={"max_steps": 10_000})
+        await tuner.step(made.id, 2)
+        await tuner.cancel(made.id)
+    await asyncio.to_thread(trainer.kill)
+    assert trainer.run_dir(made.id).exists()
+    await asyncio.to_thread(trainer.start, ARGOSY_RELIST_SECONDS="0.5")
+
+    async def removed() -> bool:
+        return not trainer.run_dir(made.id).exists()
+
+    await eventually(removed, "the removal of what the cancelled run left", log=trainer.log)
+    assert not trainer.children()
+
+
 async def test_cancelling_a_job_that_waits(ships: Yard, trainer: Trainer) -> None:
     file = await ships.upload()
     async with Tuner(trainer) as tuner:

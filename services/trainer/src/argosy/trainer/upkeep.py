@@ -18,7 +18,7 @@ from argosy.trainer.domain.states import State
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.registry import Registry
 from argosy.trainer.runs.workdir import RunRoot
-from argosy.trainer.store import jobs
+from argosy.trainer.store import jobs, leases
 from argosy.trainer.store.transactions import Transactions
 from argosy.trainer.usecases.journal import Journal
 from argosy.trainer.usecases.waiting import WAITING, fail_without_file
@@ -89,13 +89,18 @@ class Upkeep:
         for job_id in await asyncio.to_thread(self._run_root.job_ids):
             async with self._transactions.begin() as connection:
                 job = await jobs.find(connection, job_id)
+                # By one whose child may still be writing there.
+                leased = await leases.is_leased(connection, job_id)
             workdir = self._run_root.run(job_id)
-            if job is None or self._is_outdated(job):
+            if job is None or self._is_over(job, leased):
                 await asyncio.to_thread(workdir.remove)
             elif job.state is State.SUCCEEDED:
                 await asyncio.to_thread(workdir.slim)
 
-    def _is_outdated(self, job: Job) -> bool:
+    def _is_over(self, job: Job, leased: bool) -> bool:
+        """Tell whether nobody looks into the job's folder any more."""
+        if job.state is State.CANCELLED:
+            return not leased
         if job.finished_at is None:
             return False
         return self._clock.now() - job.finished_at >= self._retention

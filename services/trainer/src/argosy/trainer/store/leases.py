@@ -106,6 +106,19 @@ async def holds(connection: Connection, lease: Lease, states: Sequence[State]) -
     return bool(await connection.scalar(sa.select(sa.exists().where(*_held(lease, states)))))
 
 
+async def is_leased(connection: Connection, job_id: str) -> bool:
+    """Tell whether anybody holds the job, whatever its state."""
+    return bool(
+        await connection.scalar(
+            sa.select(
+                sa.exists().where(
+                    jobs.c.id == job_id, jobs.c.lease_until > sa.func.clock_timestamp()
+                )
+            )
+        )
+    )
+
+
 def _held(lease: Lease, states: Sequence[State]) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         jobs.c.id == lease.job_id,
