@@ -94,8 +94,9 @@ class Laboratory:
     def dpo(self) -> Change:
         """As Argosy itself would choose for so many pairs and so narrow a model."""
         after = self._tuned(
-            "dpo", self._pairs(), method="dpo", batch_size=4, learning_rate=9.2e-5, n_epochs=3
-        )
+            "dpo", self._pairs(), method="dpo", batch_size=4, learning_rate=9.2e-5, n_epochs=3,
+            nll_coefficient=1.0,
+        )  # fmt: skip
         return self._shorter("dpo", after)
 
     def kto(self) -> Change:

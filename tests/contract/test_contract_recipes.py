@@ -82,6 +82,9 @@ def test_d35_d38_a_recipe_runs_to_an_evaluated_result(
     for step, word in enumerate(STEPS, start=1):
         assert f"{step}  {word}" in shown
     assert "cost of 1,000 calls" in shown
+    # How long each step took, and one question with what both answered.
+    assert shown.count("took ") >= len(STEPS)
+    assert "for example" in shown
 
 
 def test_d39_a_tuned_small_model_beside_a_larger_untuned_one(

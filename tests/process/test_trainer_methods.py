@@ -100,6 +100,7 @@ async def test_d01_d02_d03_every_method_runs_at_each_of_its_scales(
             spec = spec_of(trainer, job)
             assert (spec["method"], spec["scale"], spec["data_kind"]) == (method, scale, kind)
             assert ("beta" in spec) is (method in (records.DPO, records.KTO, records.ORPO))
+            assert spec.get("nll_coefficient") == (1.0 if method == records.DPO else None)
             assert spec["grader"] == (GRADER if method == records.RLHF else None)
             model = await files.model(job.fine_tuned_model)
             expected = {

@@ -141,6 +141,7 @@ def test_the_multiplier_scales_the_automatic_rate() -> None:
         ("target_modules", ("../x",), "argosy.target_modules", "'all-linear', or 1 to"),
         ("rank", 8, "argosy.rank", "Unknown parameter: 'argosy.rank'. Did you mean 'lora_rank'?"),
         ("beta", 0.1, "argosy.beta", "means nothing for the method 'sft'"),
+        ("nll_coefficient", 1, "argosy.nll_coefficient", "means nothing for the method 'sft'"),
     ],
 )
 def test_a_refusal_names_field_and_range(field: str, value: Any, name: str, limits: str) -> None:
@@ -268,6 +269,8 @@ def test_comparisons_are_gone_over_a_few_times_only(records: int, epochs: int) -
 
 def test_methods_have_their_own_parameters() -> None:
     assert plan_of(method=DPO).values["beta"] == 0.1
+    assert plan_of(method=DPO).values["nll_coefficient"] == 1.0
+    assert "nll_coefficient" not in plan_of(method=KTO).values
     assert plan_of(method=RLHF, asked={"compute_multiplier": 2.0}).values["generations"] == 8
     assert (
         plan_of(method=RLHF).whole("n_epochs")

@@ -32,6 +32,7 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, RewardConfig, Rewa
 from trl.experimental.orpo import ORPOTrainer
 
 BETA = 0.3
+NLL = 0.7
 LARGE, SMALL = 10_000, 40
 PROMPTS = [[5, 6, 7], [8, 9], [10, 11, 12, 13]]
 CHOSEN = [[20, 21, 2], [22, 23, 24, 25, 2], [26, 2]]
@@ -71,8 +72,8 @@ def ours(objective: Objective[Any], model: Any, records: list[Any]) -> float:
     return float(total) / sum(part["units"] for part in parts)
 
 
-def options(kind: Any, folder: str) -> Any:
-    more = {} if kind is RewardConfig else {"beta": BETA}
+def options(kind: Any, folder: str, **more: Any) -> Any:
+    more |= {} if kind is RewardConfig else {"beta": BETA}
     return kind(
         output_dir=folder, use_cpu=True, report_to="none", bf16=False, gradient_checkpointing=False,
         per_device_train_batch_size=len(PAIRS), max_length=None, **more,
@@ -88,11 +89,15 @@ def any_data(**columns: Any) -> Dataset:
     return Dataset.from_dict({name: [value] * 2 for name, value in columns.items()})
 
 
-def dpo(weights: Path, words: Any, folder: str) -> list[float]:
-    trainer = DPOTrainer(
-        lora(load_base(weights, torch.float32)), args=options(DPOConfig, folder),
+def dpo_trainer(weights: Path, words: Any, folder: str, **more: Any) -> Any:
+    return DPOTrainer(
+        lora(load_base(weights, torch.float32)), args=options(DPOConfig, folder, **more),
         train_dataset=any_data(prompt="p", chosen="c", rejected="r"), processing_class=words,
     )  # fmt: skip
+
+
+def dpo(weights: Path, words: Any, folder: str) -> list[float]:
+    trainer = dpo_trainer(weights, words, folder)
     model = lora(load_base(weights, torch.float32))
     objective = DpoObjective(SMALL, BETA, References(Start(model)))
     batch = trainer.data_collator(
@@ -100,6 +105,22 @@ def dpo(weights: Path, words: Any, folder: str) -> list[float]:
     )
     theirs = trainer.compute_loss(moved(trainer.model), batch)
     return [ours(objective, moved(model), PAIRS), float(theirs)]
+
+
+def dpo_nll(weights: Path, words: Any, folder: str) -> list[float]:
+    """Their likelihood is the mean of a batch's tokens and ours of each answer's: over batches of
+    one pair they agree."""
+    trainer = dpo_trainer(
+        weights, words, folder, loss_type=["sigmoid", "sft"], loss_weights=[1.0, NLL]
+    )
+    model = lora(load_base(weights, torch.float32))
+    objective = DpoObjective(SMALL, BETA, References(Start(model)), nll_coefficient=NLL)
+    moved(trainer.model)
+    theirs = [
+        float(trainer.compute_loss(trainer.model, trainer.data_collator([row])))
+        for row in rows(prompt_ids=PROMPTS, chosen_ids=CHOSEN, rejected_ids=REJECTED)
+    ]
+    return [ours(objective, moved(model), PAIRS), sum(theirs) / len(theirs)]
 
 
 def kto(weights: Path, words: Any, folder: str) -> list[float]:
@@ -178,7 +199,8 @@ def main(weights: Path) -> None:
     words = AutoTokenizer.from_pretrained(weights)
     with tempfile.TemporaryDirectory() as folder:
         compared = {
-            each.__name__: each(weights, words, folder) for each in (dpo, kto, reward, orpo)
+            each.__name__: each(weights, words, folder)
+            for each in (dpo, dpo_nll, kto, reward, orpo)
         }
     result = {"compared": compared | however_cut(weights), "memory": memory_failure()}
     print(json.dumps(result), file=sys.__stdout__)

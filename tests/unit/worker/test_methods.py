@@ -311,7 +311,7 @@ def test_d55_samples_are_told_with_probability_and_reward(runs: dict[str, Run]) 
     [
         ("sft-lora", {"perplexity"}),
         ("post_pretrain", {"perplexity"}),
-        ("dpo", {"margin", "accuracy", "reward_chosen", "reward_rejected"}),
+        ("dpo", {"margin", "accuracy", "reward_chosen", "reward_rejected", "cross_entropy"}),
         # Every step learns from verdicts of both kinds, or one of the rewards would be missing.
         ("kto", {"kl", "reward_chosen", "reward_rejected"}),
         ("kto-preference", {"kl", "reward_chosen", "reward_rejected"}),

@@ -24,7 +24,7 @@ def result(ml_python: str, tiny_model: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["dpo", "kto", "reward", "orpo"])
+@pytest.mark.parametrize("name", ["dpo", "dpo_nll", "kto", "reward", "orpo"])
 def test_a_loss_is_what_trl_makes_it(result: dict[str, Any], name: str) -> None:
     ours, theirs = result["compared"][name]
     assert ours == pytest.approx(theirs, rel=1e-4)

@@ -71,7 +71,7 @@ def runs(
     compared = long | {"training_file": pairs, "validation_file": held_out["pairs"]}
     planned = [
         Planned("learnt-sft", sft | long),
-        Planned("learnt-dpo", compared | {"method": "dpo"}),
+        Planned("learnt-dpo", compared | {"method": "dpo", "nll_coefficient": 1.0}),
         Planned("learnt-kto", compared | {"method": "kto", "data_kind": "preference"}),
         Planned("learnt-rlhf", long | {
             "method": "rlhf", "training_file": prompts, "validation_file": held_out["prompts"],
@@ -120,6 +120,9 @@ def test_what_is_learnt_shows_on_requests_that_were_held_out(runs: dict[str, Run
     # Before the first step both margins are 0: the model is its own reference.
     assert last["dpo"]["values"]["margin"] > 0.1
     assert last["dpo"]["values"]["accuracy"] == 1.0
+    # Plain DPO makes the better answers less likely, too: with the weight on them it may not.
+    told = runs["learnt-dpo"].named("step")[0]["values"]
+    assert last["dpo"]["values"]["cross_entropy"] < told["cross_entropy"]
     verdicts = last["kto"]["values"]
     assert verdicts["reward_chosen"] > 0 > verdicts["reward_rejected"]
     before = runs["learnt-rlhf"].named("step")[0]["values"]["reward"]

@@ -103,7 +103,10 @@ def run(
         price_per_hour,
         {name: price for name, price in prices.items() if price is not None},
     )
-    Run(client, Console(), shelved, wishes)()
+    result = Run(client, Console(), shelved, wishes)()
+    there = "" if home == DEFAULT_HOME else f" --home {home}"
+    job = result.artefacts["tune"]["job"]
+    typer.echo(f"Curves and diagnosis: argosy tune report {job} --output report.html{there}")
 
 
 def compared(wishes: Sequence[str]) -> dict[str, float | None]:

@@ -7,6 +7,7 @@ itself as a file of the project.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any, Final
 from argosy.cli.recipes import data, screen, tuning
 from argosy.cli.recipes.exam import Paper, sit
 from argosy.cli.recipes.shelf import Shelved
+from argosy.cli.terminal.durations import duration
 from openai import OpenAI
 from openai.types.fine_tuning import FineTuningJob
 from rich.console import Console
@@ -82,6 +84,7 @@ class Run:
         self._shelved = shelved
         self._recipe = shelved.recipe
         self._wishes = wishes
+        self._step_began = 0.0
         self.result = Result(self._recipe.name)
 
     def __call__(self) -> Result:
@@ -95,10 +98,11 @@ class Run:
         version = self._generate(training)
         base = self._choose(made.exam)
         job = self._tune(version, seed)
+        self._rule("evaluate")
         tuned = self._sit(str(job.fine_tuned_model), made.exam)
         others = [self._sit(model, made.exam) for model in self._others()]
         self.result.papers = [base, tuned, *others]
-        self._evaluate(exam)
+        self._evaluate(exam, made.exam)
         return self.result
 
     def _prepare(self, made: data.Data) -> tuple[str, str]:
@@ -143,7 +147,7 @@ class Run:
             teacher=self._wishes.teacher,
         )
         with self._progress() as progress:
-            bar = progress.add_task(job.status, total=None)
+            bar = progress.add_task(job.status, total=None, left="")
 
             def show(now: FineTuningJob) -> None:
                 told = (now.model_extra or {}).get("argosy", {})
@@ -152,6 +156,7 @@ class Run:
                     description=now.status,
                     total=told.get("total_steps"),
                     completed=told.get("completed_steps", 0),
+                    left=_left(now),
                 )
 
             job = tuning.follow(self._client, job, show)
@@ -160,9 +165,10 @@ class Run:
         )
         return job
 
-    def _evaluate(self, exam: str) -> None:
-        self._rule("evaluate")
-        screen.show_papers(self._console, self._recipe, self.result.papers)
+    def _evaluate(self, exam: str, questions: list[data.Question]) -> None:
+        papers = self.result.papers
+        screen.show_papers(self._console, self._recipe, papers)
+        screen.show_answers(self._console, questions, papers)
         stored = self._store("result", self.result.as_json())
         self._leaves("evaluate", exam_file=exam, result_file=stored)
 
@@ -177,7 +183,7 @@ class Run:
 
     def _sit(self, model: str, exam: list[data.Question]) -> Paper:
         with self._progress() as progress:
-            bar = progress.add_task(f"exam of {model}", total=len(exam))
+            bar = progress.add_task(f"exam of {model}", total=len(exam), left="")
             return sit(
                 self._client,
                 model,
@@ -189,11 +195,13 @@ class Run:
 
     def _rule(self, step: str) -> None:
         self._console.rule(f"{STEPS.index(step) + 1}  {step}")
+        self._step_began = time.monotonic()
 
     def _leaves(self, step: str, **artefacts: Any) -> None:
         self.result.artefacts[step] = artefacts
         for name, value in artefacts.items():
             self._console.print(f"[dim]{name}[/dim] {value}")
+        self._console.print(f"[dim]took[/dim] {duration(time.monotonic() - self._step_began)}")
 
     @contextmanager
     def _progress(self) -> Iterator[Progress]:
@@ -202,7 +210,15 @@ class Run:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self._console,
             transient=True,
         ) as progress:
             yield progress
+
+
+def _left(job: FineTuningJob) -> str:
+    """Return how long the job will still take, as far as its trainer knows."""
+    if job.estimated_finish is None:
+        return ""
+    return f"{duration(max(0.0, job.estimated_finish - time.time()))} left"

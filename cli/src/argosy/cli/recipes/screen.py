@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from argosy.cli.recipes.data import Question
 from argosy.cli.recipes.exam import Paper
 from argosy.cli.recipes.recipe import Recipe
 from argosy.cli.recipes.scoring import LESS_IS_BETTER
 from argosy.cli.recipes.shelf import Shelved
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 
@@ -48,8 +50,8 @@ def show_recipe(console: Console, recipe: Recipe, language: str) -> None:
 
 def show_papers(console: Console, recipe: Recipe, papers: Sequence[Paper]) -> None:
     """Print the models side by side: the first is the base, the second the tuned one."""
-    roles = ["base", "tuned", *("compared" for _ in papers[2:])]
-    table = Table("", *(f"{role}\n{p.model}" for role, p in zip(roles, papers, strict=True)))
+    heads = (f"{role}\n{p.model}" for role, p in zip(_roles(papers), papers, strict=True))
+    table = Table("", *heads)
     for name in papers[0].scores:
         less = " (less is better)" if name in LESS_IS_BETTER else ""
         shown = f"[bold]{name}[/bold]" if name == recipe.main else name
@@ -61,3 +63,22 @@ def show_papers(console: Console, recipe: Recipe, papers: Sequence[Paper]) -> No
         costs = [paper.cost_per_thousand_calls() for paper in papers]
         table.add_row("cost of 1,000 calls", *(f"{each:.4f}" for each in costs))
     console.print(table)
+
+
+def show_answers(console: Console, questions: Sequence[Question], papers: Sequence[Paper]) -> None:
+    """Print one question with the answers to it: the first that base and tuned model differ in."""
+    base, tuned = papers[0].answers, papers[1].answers
+    differ = (n for n, pair in enumerate(zip(base, tuned, strict=True)) if pair[0] != pair[1])
+    number = next(differ, 0)
+    table = Table(show_header=False, title="for example", title_justify="left", show_lines=True)
+    table.add_row("question", escape(questions[number].messages[-1]["content"]))
+    wanted = questions[number].reference
+    told = wanted if isinstance(wanted, str) else json.dumps(wanted, ensure_ascii=False)
+    table.add_row("judged by", escape(told))
+    for role, paper in zip(_roles(papers), papers, strict=True):
+        table.add_row(role, escape(paper.answers[number]))
+    console.print(table)
+
+
+def _roles(papers: Sequence[Paper]) -> list[str]:
+    return ["base", "tuned", *("compared" for _ in papers[2:])]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import plotext
+from argosy.cli.terminal.durations import duration
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -104,10 +105,10 @@ def _time_left(report: Mapping[str, Any]) -> str:
     if report["status"] in TERMINAL:
         if report["finished_at"] is None:
             return ""
-        return f"took {_duration(report['finished_at'] - report['created_at'])}"
+        return f"took {duration(report['finished_at'] - report['created_at'])}"
     if report["estimated_finish"] is None:
         return ""
-    return f"{_duration(max(0, report['estimated_finish'] - time.time()))} left"
+    return f"{duration(max(0, report['estimated_finish'] - time.time()))} left"
 
 
 def _has(report: Mapping[str, Any], names: Sequence[str]) -> bool:
@@ -154,11 +155,3 @@ def _verdict(report: Mapping[str, Any]) -> list[Text]:
     so_far = "" if report["status"] in TERMINAL else "so far: "
     style = _SEVERITY_STYLE.get(first["severity"], "")
     return [Text(f"{so_far}{first['summary']} {first['advice']}", style=style)]
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -21,7 +21,7 @@ _PLAIN: Final = (
     "n_epochs", "batch_size", "learning_rate", "max_seq_length", "checkpoint_every_steps",
     "lora_rank", "lora_alpha", "lora_dropout", "target_modules", "virtual_tokens", "weight_decay",
     "packing", "gradient_checkpointing", "validate_every_steps", "early_stop_patience",
-    "beta", "generations", "max_completion_tokens", "temperature",
+    "beta", "nll_coefficient", "generations", "max_completion_tokens", "temperature",
     "kl_coefficient",
 )  # fmt: skip
 

@@ -101,6 +101,8 @@ class Spec:
 
     # How much the policy holds to its start (DPO, KTO), or how much a pair weighs (ORPO).
     beta: float = 0.1
+    # What the better answer's own cross-entropy weighs beside the comparison (DPO).
+    nll_coefficient: float = 0.0
     generations: int = 4
     max_completion_tokens: int = 128
     temperature: float = 1.0

@@ -25,6 +25,30 @@ BETA: Final = Parameter(
     ),
 )
 
+NLL_COEFFICIENT: Final = Parameter(
+    name="nll_coefficient",
+    type="number",
+    methods=(DPO,),
+    ranges={"*/*": Range(0, 10, (0, 2))},
+    defaults={"*/*": 1.0},
+    help=Help(
+        meaning=(
+            "Weight of supervised tuning on the better answer beside the comparison: its mean "
+            "negative log-likelihood a token is added to the loss."
+        ),
+        too_large="Nearly plain supervised tuning: the worse answer hardly counts.",
+        too_small=(
+            "The better answer gets less likely, too, as long as the worse one falls faster: "
+            "text in circles, answers without an end. 0 is the plain DPO of the paper."
+        ),
+        advice="1; 0.2 where the better answers are only a little better, and not worth learning.",
+        source=(
+            "Pang et al., Iterative Reasoning Preference Optimization (2024): 1; Llama 3 (2024): "
+            "0.2; `rpo_alpha` of trl"
+        ),
+    ),
+)
+
 GENERATIONS: Final = Parameter(
     name="generations",
     type="integer",
@@ -104,5 +128,6 @@ KL_COEFFICIENT: Final = Parameter(
 
 # What others follow from stands before them.
 ALL: Final = (
-    BETA, COMPUTE_MULTIPLIER, GENERATIONS, MAX_COMPLETION_TOKENS, TEMPERATURE, KL_COEFFICIENT,
+    BETA, NLL_COEFFICIENT, COMPUTE_MULTIPLIER, GENERATIONS, MAX_COMPLETION_TOKENS, TEMPERATURE,
+    KL_COEFFICIENT,
 )  # fmt: skip

@@ -16,8 +16,13 @@ def train_dpo(run: Run) -> None:
     bench = run.begin()
     data = bench.data(forms.comparisons(run.spec.kind()), Tokenization.pair)
     model = load_policy(run.spec, bench.hardware)
-    references = References(Start(model))
-    bench.train(model, data, DpoObjective(bench.budget(model), run.spec.beta, references))
+    objective = DpoObjective(
+        bench.budget(model),
+        run.spec.beta,
+        References(Start(model)),
+        nll_coefficient=run.spec.nll_coefficient,
+    )
+    bench.train(model, data, objective)
 
 
 def train_orpo(run: Run) -> None:
