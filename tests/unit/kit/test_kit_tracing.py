@@ -16,7 +16,7 @@ def test_of_an_error_only_the_kind_is_recorded(monkeypatch: pytest.MonkeyPatch) 
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     # A process has one provider only, and another test may have set it.
-    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     with pytest.raises(KeyError), span("work"):
         raise KeyError("what a user said")
     (work,) = exporter.get_finished_spans()

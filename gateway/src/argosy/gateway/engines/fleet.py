@@ -260,7 +260,7 @@ class Fleet:
         card = replica.dialect.read_card(body) if status == 200 else None
         if card is None:
             raise MalformedAnswer(f"The engine's {call.path} cannot be read (status {status}).")
-        replica.card = card
+        replica.introduced(card)
 
     def _down(self, replica: Replica, reason: str) -> None:
         if replica.ready:

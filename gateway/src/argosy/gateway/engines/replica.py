@@ -18,7 +18,8 @@ class Replica:
 
     __slots__ = (
         "__weakref__", "busy_until", "card", "client", "dialect", "ejection", "gauges",
-        "in_flight", "late", "pool", "ready", "reason", "seen", "suspect", "url",
+        "in_flight", "late", "pool", "ready", "reason", "seen", "serves",
+        "suspect", "url",
     )  # fmt: skip
 
     def __init__(
@@ -32,6 +33,8 @@ class Replica:
         self.gauges = Gauges()
         # What the engine says of itself; known once it was up.
         self.card = Card()
+        # The names of models that the engine knows; None if it takes any name.
+        self.serves: frozenset[str] | None = None
         self.in_flight = 0
         # Until this time the engine asked to be left alone, in the clock's monotonic seconds.
         self.busy_until = 0.0
@@ -45,10 +48,10 @@ class Replica:
         # Set when something suggests that the engine is not what it was.
         self.suspect = asyncio.Event()
 
-    @property
-    def serves(self) -> frozenset[str] | None:
-        """The names of models that the engine knows; None if it takes any name."""
-        return self.card.serves
+    def introduced(self, card: Card) -> None:
+        """It has said of itself what it serves."""
+        self.card = card
+        self.serves = card.serves
 
     def unreachable(self, reason: str) -> None:
         """Take it out at once: nobody listens there. The probe brings it back."""

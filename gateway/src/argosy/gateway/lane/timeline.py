@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from argosy.gateway.errors import Outcome
 from argosy.gateway.metering.usage import Usage
-from opentelemetry import trace
+from argosy.kit import tracing
 from opentelemetry.trace import Span, StatusCode
 
 if TYPE_CHECKING:
@@ -63,6 +63,5 @@ def _describe(span: Span, course: Course, ended: Outcome, usage: Usage | None) -
 
 
 def _inside(zero: int, name: str, begun: float, ended: float) -> None:
-    tracer = trace.get_tracer("argosy")
-    inner = tracer.start_span(name, start_time=zero + int(begun * _SECOND))
+    inner = tracing.tracer().start_span(name, start_time=zero + int(begun * _SECOND))
     inner.end(zero + int(ended * _SECOND))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import propagate, trace
@@ -15,7 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TraceState
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode, Tracer, TraceState
 from opentelemetry.util.types import Attributes
 
 if TYPE_CHECKING:
@@ -72,11 +73,22 @@ def configure(part: str, settings: ServiceSettings) -> TracerProvider:
     return provider
 
 
+def tracer() -> Tracer:
+    """Return the process's tracer. Its provider is asked once: that takes longer than a span."""
+    return _tracer_of(trace.get_tracer_provider())
+
+
+@lru_cache(maxsize=1)
+def _tracer_of(provider: trace.TracerProvider) -> Tracer:
+    return provider.get_tracer("argosy")
+
+
 def traceparent() -> str:
     """Return the current context as a W3C traceparent; empty outside of any span."""
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
-    return carrier.get("traceparent", "")
+    own = trace.get_current_span().get_span_context()
+    if not own.is_valid:
+        return ""
+    return f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
 
 
 @contextmanager
@@ -93,11 +105,12 @@ def span(
     `chosen`: it is recorded, whatever the share of new traces. Of an error that leaves the block
     only the kind is recorded: its text may quote what a user sent.
     """
-    context = propagate.extract({"traceparent": parent}) if parent is not None else None
+    context: Context | None = None
+    if parent is not None:
+        context = propagate.extract({"traceparent": parent}) if parent else Context()
     if chosen:
         context = set_value(_CHOSEN, True, context if context is not None else get_current())
-    tracer = trace.get_tracer("argosy")
-    with tracer.start_as_current_span(
+    with tracer().start_as_current_span(
         name,
         context=context,
         kind=kind,
