@@ -40,7 +40,7 @@ MODULES = (
     "access/subjects", "access/windows",
     "catalog", "familiar", "histogram", "steps",
     "engines/call", "engines/client", "engines/connection", "engines/connections",
-    "engines/ejection",
+    "engines/ejection", "engines/framing",
     "lane/answer/answer", "lane/answer/names", "lane/answer/relay", "lane/answer/sse",
     "lane/connection/head", "lane/connection/heads", "lane/connection/inbound",
     "lane/connection/patience", "lane/connection/protocol", "lane/connection/worker",

@@ -18,6 +18,7 @@ from argosy.gateway.engines.failures import (
     EngineTimeout,
     MalformedAnswer,
 )
+from argosy.gateway.engines.framing import whole_chunk
 from argosy.gateway.familiar import Familiar
 from argosy.gateway.steps import Signal
 
@@ -27,8 +28,8 @@ _HIGH: Final = 256 * 1024
 class Sink(Protocol):
     """Where a pushed answer goes. Neither method may wait or raise."""
 
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes of the body."""
+    def feed(self, data: bytes, chunk: bytes = b"") -> None:
+        """Take the body's next bytes; `chunk` is them as one chunk of HTTP, if they came so."""
 
     def ended(self, error: EngineError | None) -> None:
         """The body is complete, or `error` ended it. Called once; nothing follows."""
@@ -41,10 +42,10 @@ class Connection:
     """
 
     __slots__ = (
-        "_answering", "_buffered", "_chunks", "_complete", "_error", "_expiry", "_familiar",
-        "_gathering", "_headers_done", "_heard", "_keep_alive", "_late", "_loop", "_most",
-        "_parser", "_paused", "_signal", "_silence", "_sink", "_timer", "_timer_at", "_transport",
-        "headers", "now", "requests", "status",
+        "_answering", "_between_chunks", "_buffered", "_chunks", "_complete", "_error", "_expiry",
+        "_familiar", "_gathering", "_headers_done", "_heard", "_keep_alive", "_late", "_loop",
+        "_most", "_parser", "_paused", "_signal", "_silence", "_sink", "_timer", "_timer_at",
+        "_transport", "headers", "now", "requests", "status",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +77,8 @@ class Connection:
         # Any byte of an answer has come.
         self._answering = False
         self._headers_done = False
+        # The parser has read a chunk of HTTP to its end, and nothing of the next one.
+        self._between_chunks = False
         self._complete = False
         self._keep_alive = False
         self._chunks: list[bytes] = []
@@ -263,6 +266,12 @@ class Connection:
     def data_received(self, data: bytes) -> None:
         if self._answering:
             self._heard = self.now()
+            if self._between_chunks and self._sink is not None and self._error is None:
+                # Nearly every read of a stream is one chunk: the parser need not see it.
+                piece = whole_chunk(data)
+                if piece is not None:
+                    self._sink.feed(piece, data)
+                    return
             self._read(data)
         else:
             self._answering = True
@@ -298,6 +307,8 @@ class Connection:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(MalformedAnswer(f"The engine's answer is not HTTP: {error}"))
             self._hang_up()
+        # A part of the next chunk's size, of which no callback tells, does not end like that.
+        self._between_chunks = self._between_chunks and data.endswith(b"\r\n")
 
     def eof_received(self) -> bool:
         return False
@@ -342,6 +353,12 @@ class Connection:
             return
         self.status = self._parser.get_status_code()
         self._headers_done = self.status >= 200
+
+    def on_chunk_header(self) -> None:
+        self._between_chunks = False
+
+    def on_chunk_complete(self) -> None:
+        self._between_chunks = True
 
     def on_body(self, body: bytes) -> None:
         if self._error is not None:

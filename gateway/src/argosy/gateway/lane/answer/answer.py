@@ -135,7 +135,7 @@ class _Translated:
         self._sink = sink
         self._translator = translator
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, chunk: bytes = b"") -> None:
         passed = self._translator.feed(data)
         if passed:
             self._sink.feed(passed)

@@ -121,11 +121,11 @@ class _Stream:
         self._tell_at = 1
         self._clock = clock
 
-    def feed(self, data: bytes) -> None:
-        """Take the engine's next bytes."""
+    def feed(self, data: bytes, chunk: bytes = b"") -> None:
+        """Take the engine's next bytes, see `Sink`."""
         try:
             if not self.over:
-                self._pass(data)
+                self._pass(data, chunk)
         except Exception as error:  # noqa: BLE001 - it must reach the task that waits
             _log.error("relay failed", exc_info=error)
             self._end(Internal("The server had an error. Try again."))
@@ -144,7 +144,7 @@ class _Stream:
         self._course.started = True
         return self._inbound.opening(self._headers + _EVENTS) + self._inbound.ending(self.rest)
 
-    def _pass(self, data: bytes) -> None:
+    def _pass(self, data: bytes, chunk: bytes) -> None:
         scanner, course = self._scanner, self._course
         passed = scanner.feed(data)
         if self.renamed is not None:
@@ -157,7 +157,7 @@ class _Stream:
         if not passed:
             return
         if course.started:
-            self._inbound.pass_on(passed)
+            self._inbound.pass_on(passed, chunk if passed is data else b"")
         else:
             self._open(passed)
         course.chunks = scanner.chunks

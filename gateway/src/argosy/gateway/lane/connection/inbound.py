@@ -145,11 +145,14 @@ class Inbound:
         """Return a piece of a stream as it is sent."""
         return b"%x\r\n%b\r\n" % (len(data), data) if self.head.chunked else data
 
-    def pass_on(self, data: bytes) -> None:
-        """Send a piece of a stream; a client that is gone gets none."""
+    def pass_on(self, data: bytes, chunk: bytes = b"") -> None:
+        """Send a piece of a stream; a client that is gone gets none.
+
+        `chunk` is the same as one chunk of HTTP, from an engine that sent it so.
+        """
         if not self.disconnected:
             if self.head.chunked:
-                data = b"%x\r\n%b\r\n" % (len(data), data)
+                data = chunk or b"%x\r\n%b\r\n" % (len(data), data)
             self._transport.write(data)
 
     def ending(self, data: bytes) -> bytes:
