@@ -45,7 +45,7 @@ class Connection:
         "_answering", "_between_chunks", "_buffered", "_chunks", "_complete", "_error", "_expiry",
         "_familiar", "_gathering", "_headers_done", "_heard", "_keep_alive", "_late", "_loop",
         "_most", "_parser", "_paused", "_signal", "_silence", "_sink", "_timer", "_timer_at",
-        "_transport", "headers", "now", "requests", "status",
+        "_transport", "headers", "lost_at", "now", "requests", "status",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +70,8 @@ class Connection:
         self._begin()
         self._complete = True
         self.requests = 0
+        # The loop's time at which it was closed between two requests, by the engine unless aborted.
+        self.lost_at: float | None = None
 
     def _begin(self) -> None:
         self.status = 0
@@ -322,6 +324,7 @@ class Connection:
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         if self._complete:
+            self.lost_at = self.now()
             self._error = self._error or ConnectionLost("The connection is closed.")
             return
         if self._headers_done and self._ends_at_close():

@@ -1,6 +1,7 @@
 """The kept-alive connections to one replica.
 
-Knows how to connect in time and which connection can be used again. Does not know HTTP.
+Knows how to connect in time and which connection can be used again: how long an engine keeps an
+idle one shows when it closes it. Does not know HTTP.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from argosy.gateway.engines.connection import Connection
 from argosy.gateway.engines.failures import ConnectFailed
 from argosy.gateway.familiar import Familiar
 
-# vLLM's server closes idle connections after 5 s; these are closed before.
-_KEEP_SECONDS: Final = 4.0
+# An idle connection is used again within so many seconds, until the engine has closed one sooner.
+_KEEP_SECONDS: Final = 60.0
+# Then within this share of what the engine gave it: vLLM's server gives 5 s. An engine that goes
+# down closes connections of any age, which tells of less than this only by accident.
+_KEEP_SHARE: Final = 0.8
+_KEEP_LEAST_SECONDS: Final = 4.0
 # A timer that comes later than this tells of this process, not of the peer.
 _LATE_SECONDS: Final = 0.05
 _MOST_TRIES: Final = 3
@@ -38,6 +43,7 @@ class Connections:
         self._tls = tls
         self._connect_seconds = connect_seconds
         self._keep_idle = keep_idle
+        self._keep_seconds = _KEEP_SECONDS
         self._idle: deque[tuple[Connection, float]] = deque()
         self._familiar: Familiar[dict[bytes, bytes]] = Familiar()
 
@@ -45,7 +51,10 @@ class Connections:
         """Take an idle connection, or None if there is none that can be used."""
         while self._idle:
             connection, since = self._idle.pop()
-            if since >= connection.now() - _KEEP_SECONDS and connection.reusable:
+            if connection.lost_at is not None:
+                kept = _KEEP_SHARE * (connection.lost_at - since)
+                self._keep_seconds = max(min(self._keep_seconds, kept), _KEEP_LEAST_SECONDS)
+            elif since >= connection.now() - self._keep_seconds and connection.reusable:
                 return connection
             connection.abort()
         return None
@@ -82,8 +91,10 @@ class Connections:
         if not connection.reusable:
             connection.abort()
             return
-        self._idle.append((connection, connection.now()))
-        if len(self._idle) > self._keep_idle:
+        now = connection.now()
+        self._idle.append((connection, now))
+        # The oldest goes when it is too old, too: what a burst has left does not stay for good.
+        if len(self._idle) > self._keep_idle or self._idle[0][1] < now - self._keep_seconds:
             self._idle.popleft()[0].abort()
 
     def close(self) -> None:
