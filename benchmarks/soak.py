@@ -129,7 +129,8 @@ def _print(growth: Growth) -> None:
         f"judged: {growth.seconds:.0f} s, {growth.requests:,} requests\n"
         f"memory: {growth.resident / 1e6:+.2f} MB (allowed {growth.resident_allowed / 1e6:.2f}), "
         f"{growth.resident / max(1, growth.requests):+.1f} bytes a request\n"
-        f"open files: {growth.files:+.1f} (allowed {growth.files_allowed:g})\n"
+        f"open files: {growth.files:+.1f}, at least {growth.files_at_least:+.1f} "
+        f"(allowed {growth.files_allowed:g})\n"
         f"{'GROWS' if growth.grows else 'does not grow'}"
     )
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
+from typing import Final
+
+# Of the normal distribution: a level that only fluctuates is taken for growth once in a hundred.
+_SURE: Final = 2.33
 
 
 def median(values: Sequence[float]) -> float | None:
@@ -24,12 +29,28 @@ def slope(times: Sequence[float], values: Sequence[float]) -> float:
     Theil and Sen's estimator: up to 29 % of the points may be outliers without moving it, as
     happens to memory when a collector runs. 0.0 for fewer than two points in time.
     """
-    pairs = zip(times, values, strict=True)
-    points = sorted(pairs)
-    slopes = [
+    slopes = _slopes(times, values)
+    return statistics.median(slopes) if slopes else 0.0
+
+
+def least_slope(times: Sequence[float], values: Sequence[float]) -> float:
+    """Return what the growth of `values` is at least: the lower end of Sen's interval, 99 %.
+
+    The more values fluctuate, and the fewer there are, the lower it is; -inf if nothing can be
+    told. Ties make it lower than it need be.
+    """
+    slopes, count = _slopes(times, values), len(times)
+    spread = _SURE * math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
+    rank = math.floor((len(slopes) - spread) / 2)
+    return slopes[rank] if 0 <= rank < len(slopes) else -math.inf
+
+
+def _slopes(times: Sequence[float], values: Sequence[float]) -> list[float]:
+    """Return the slopes of all pairs of points, the least first."""
+    points = sorted(zip(times, values, strict=True))
+    return sorted(
         (later[1] - earlier[1]) / (later[0] - earlier[0])
         for at, earlier in enumerate(points)
         for later in points[at + 1 :]
         if later[0] > earlier[0]
-    ]
-    return statistics.median(slopes) if slopes else 0.0
+    )

@@ -44,6 +44,17 @@ def test_files_that_go_up_and_down_do_not_grow() -> None:
     assert not judge(_series([50.0] * 12, [80, 84, 79, 83, 80, 81, 84, 78, 80, 82, 81, 80])).grows
 
 
+def test_files_that_go_up_and_down_by_much_do_not_grow_because_of_where_they_end() -> None:
+    files = [138, 126, 149, 131, 124, 145, 128, 153, 127, 136]
+    growth = judge(_series([50.0] * 30, [*files, *files, *[count + 4 for count in files]]))
+    assert growth.files > growth.files_allowed
+    assert not growth.grows
+
+
+def test_files_that_climb_by_little_among_much_up_and_down_grow() -> None:
+    assert judge(_series([50.0] * 30, [100 + 2 * i + 8 * (i % 3) for i in range(30)])).grows
+
+
 def test_too_few_samples_are_not_judged() -> None:
     with pytest.raises(ValueError, match="too few"):
         judge(_series([50.0, 50.0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.statistics import median, ratio, slope
+from benchmarks.statistics import least_slope, median, ratio, slope
 
 
 def test_median_of_nothing_is_nothing() -> None:
@@ -42,3 +42,19 @@ def test_slope_does_not_depend_on_the_order_of_samples() -> None:
 def test_slope_of_one_moment_is_zero() -> None:
     assert slope([5, 5], [1, 9]) == 0.0
     assert slope([], []) == 0.0
+
+
+def test_the_least_slope_is_near_the_slope_where_nothing_fluctuates() -> None:
+    assert least_slope(range(20), [3 * at for at in range(20)]) == 3.0
+    assert least_slope(range(20), [7] * 20) == 0.0
+
+
+def test_a_slope_within_what_fluctuates_may_be_none_at_all() -> None:
+    values = [138, 126, 149, 131, 124, 145, 128, 153, 127, 141]
+    assert slope(range(10), values) > 0
+    assert least_slope(range(10), values) < 0
+
+
+def test_of_few_points_nothing_is_told() -> None:
+    assert least_slope([1, 2, 3], [1, 2, 3]) == float("-inf")
+    assert least_slope([], []) == float("-inf")
