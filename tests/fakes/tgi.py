@@ -1,10 +1,12 @@
 """A stand-in for Text Generation Inference that answers at once and breaks on request.
 
 Run it as a script: `python tests/fakes/tgi.py --port 8001 --model NAME`. It needs only uvicorn. It
-speaks as TGI 3 does where the gateway looks: `/generate`, `/generate_stream`, `/info`, `/health`,
-`/metrics`, and OpenAI's chat route. An answer's tokens are `t0 t1 t2 …`, as many as
+speaks as TGI 2.4 does where the gateway looks, by its `docs/openapi.json` (2.4.1-dev0) and the
+source of its router of that time: `/generate`, `/generate_stream`, `/info`, `/health`, `/metrics`,
+and its chat route, which `tgi_chat.py` has. An answer's tokens are `t0 t1 t2 …`, as many as
 `max_new_tokens`; a stop sequence ends it and stays in the text, as in TGI. The last token is a
-special one, which TGI sends and no client should see.
+special one, which TGI sends and no client should see. A stream begins with 200 whatever follows:
+what is refused elsewhere is its first event.
 
 Faults: `POST /_fault` with any of `Faults`; `{"reset": true}` first clears all. Looking: `GET
 /_stats`.
@@ -28,15 +30,22 @@ import uvicorn
 # Run as a script, it finds its neighbours as a test does.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.fakes.answers import Completion
+from tests.fakes import tgi_chat
 from tests.fakes.asgi import Message, Receive, Send, read, send_bytes, send_json, send_piece
 
 LIMIT: Final = 2048
+_INFO: Final = {
+    "model_sha": None, "model_pipeline_tag": "text-generation", "max_concurrent_requests": 128,
+    "max_best_of": 2, "max_stop_sequences": 4, "max_input_tokens": 1024, "max_total_tokens": LIMIT,
+    "validation_workers": 2, "max_client_batch_size": 4, "router": "text-generation-router",
+    "version": "2.4.1-dev0", "sha": None, "docker_label": None,
+}  # fmt: skip
 # What TGI's own validation takes.
 _PARAMETERS: Final = {
     "best_of", "temperature", "repetition_penalty", "frequency_penalty", "top_k", "top_p",
     "typical_p", "do_sample", "max_new_tokens", "return_full_text", "stop", "truncate",
     "watermark", "details", "decoder_input_details", "seed", "top_n_tokens", "grammar",
+    "adapter_id",
 }  # fmt: skip
 
 
@@ -80,8 +89,7 @@ class TextGeneration:
         if place == ("GET", "/health"):
             await send_bytes(send, 200, b"")
         elif place == ("GET", "/info"):
-            info = {"model_id": f"hub/{self._model}", "max_total_tokens": LIMIT, "version": "3.3.0"}
-            await send_json(send, 200, info)
+            await send_json(send, 200, _INFO | {"model_id": f"hub/{self._model}"})
         elif place == ("GET", "/metrics"):
             text = b"# TYPE tgi_queue_size gauge\ntgi_queue_size 3\ntgi_batch_current_size 2\n"
             await send_bytes(send, 200, text, b"text/plain")
@@ -103,7 +111,7 @@ class TextGeneration:
         self._stats.bodies.append(request)
         if self._faults.status is not None:
             said = {"error": "Model is overloaded", "error_type": "overloaded"}
-            await self._refuse(self._faults.status, said, send)
+            await self._refuse(path, self._faults.status, said, send)
         elif path in {"/generate", "/generate_stream"}:
             await self._generate(path, request, send)
         elif path == "/v1/chat/completions":
@@ -111,7 +119,13 @@ class TextGeneration:
         else:
             await send_bytes(send, 404, b"")
 
-    async def _refuse(self, status: int, said: dict[str, str], send: Send) -> None:
+    async def _refuse(self, path: str, status: int, said: dict[str, str], send: Send) -> None:
+        if path == "/generate_stream":
+            headers = [(b"content-type", b"text/event-stream")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await self._piecewise(f"data:{json.dumps(said)}\n\n".encode(), send)
+            await send({"type": "http.response.body", "body": b""})
+            return
         headers = [(b"content-type", b"application/json")]
         if self._faults.retry_after:
             headers.append((b"retry-after", self._faults.retry_after.encode()))
@@ -123,15 +137,23 @@ class TextGeneration:
         wrong = self._wrong(parameters)
         if wrong or not isinstance(request.get("inputs"), str):
             said = {"error": f"Input validation error: {wrong}", "error_type": "validation"}
-            await self._refuse(422, said, send)
+            await self._refuse(path, 422, said, send)
             return
         tokens, finish = _tokens(parameters)
         prompt = len(request["inputs"].split())
         if path == "/generate":
-            details = {"finish_reason": finish, "generated_tokens": len(tokens), "seed": None}
+            details = {
+                "finish_reason": finish, "generated_tokens": len(tokens), "seed": None,
+                "prefill": [],
+                "tokens": [
+                    {"id": index, "text": text, "logprob": -0.1, "special": False}
+                    for index, text in enumerate(tokens)
+                ],
+            }  # fmt: skip
             headers = [
                 (b"content-type", b"application/json"),
                 (b"x-prompt-tokens", str(prompt).encode()),
+                (b"x-generated-tokens", str(len(tokens)).encode()),
             ]
             answer = {"generated_text": "".join(tokens), "details": details}
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -167,14 +189,28 @@ class TextGeneration:
             }
 
     async def _chat(self, path: str, request: dict[str, Any], send: Send) -> None:
-        answer = Completion(path, request, f"hub/{self._model}", request.get("max_tokens", 16), 0)
+        unreadable = tgi_chat.unreadable(request)
+        if unreadable:
+            # Before its own code sees it, and so without the form of its own errors.
+            said = f"Failed to deserialize the JSON body into the target type: {unreadable}"
+            await send_bytes(send, 422, said.encode(), b"text/plain; charset=utf-8")
+            return
+        parameters = tgi_chat.parameters(request)
+        wrong = self._wrong(parameters)
+        chat = tgi_chat.Chat(f"hub/{self._model}", request, *_tokens(parameters))
         if not request.get("stream"):
-            await send_json(send, 200, answer.whole())
+            if wrong:
+                said = f"Input validation error: {wrong}"
+                await self._refuse(path, 422, {"error": said, "error_type": "validation"}, send)
+            else:
+                await send_json(send, 200, chat.whole())
             return
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        for data, _ in answer.events():
-            await self._piecewise(f"data: {data}\n\n".encode(), send)
+        # What goes wrong within a stream of this route is left out of it.
+        last = 0 if wrong else self._faults.error_after_tokens
+        for data in chat.events(last):
+            await self._piecewise(f"data:{data}\n\n".encode(), send)
         await send({"type": "http.response.body", "body": b""})
 
     async def _piecewise(self, data: bytes, send: Send) -> None:

@@ -85,12 +85,6 @@ def test_what_asks_for_nothing_is_no_reason_to_refuse() -> None:
     asked(n=1, echo=False, suffix="", presence_penalty=0, logit_bias={}, prompt=["one"])
 
 
-def test_chat_goes_to_its_openai_route_as_it_is() -> None:
-    call = TGI().call("/v1/chat/completions", b"{}", stream=True)
-    assert (call.path, call.body) == ("/v1/chat/completions", b"{}")
-    assert TGI().translator("/v1/chat/completions", b"{}", {}, stream=True) is None
-
-
 def test_gauges_and_card() -> None:
     gauges = TGI().gauges(b"# HELP x\ntgi_queue_size 3\ntgi_batch_current_size 2\ntgi_other 9\n")
     assert (gauges.waiting, gauges.running, gauges.kv_cache_usage) == (3, 2, 0.0)
@@ -217,6 +211,7 @@ async def test_chat_with_the_stock_sdk_keeps_the_clients_name(tgi: Any) -> None:
         model=BASE, messages=HELLO, max_tokens=2, stream=True
     )
     assert {chunk.model async for chunk in stream} == {BASE}
+    assert answer.id.startswith("chatcmpl-")
     assert (await engine.stats())["paths"] == ["/v1/chat/completions"] * 2
 
 
@@ -234,8 +229,13 @@ async def test_its_errors_reach_the_client_cleaned(tgi: Any) -> None:
     plane, engine = tgi
     sdk = plane.sdk()
     plane.catalog.learn(Model(id="unbounded", pool="main", servable=True))
-    with pytest.raises(openai.BadRequestError, match="`max_new_tokens` must be <= 2048"):
-        await sdk.completions.create(model="unbounded", prompt="a", max_tokens=2049)
+    for stream in (False, True):
+        with pytest.raises(openai.BadRequestError, match="`max_new_tokens` must be <= 2048"):
+            await sdk.completions.create(
+                model="unbounded", prompt="a", max_tokens=2049, stream=stream
+            )
+    (replica,) = plane.fleet.all_replicas()
+    assert replica.ejection.failure_share(plane.fleet.now()) == 0
     await engine.fault(error_after_tokens=2)
     stream = await sdk.completions.create(model=BASE, prompt="a", max_tokens=9, stream=True)
     assert [(await anext(stream)).choices[0].text for _ in range(2)] == ["t0 ", "t1 "]
@@ -248,6 +248,14 @@ async def test_its_errors_reach_the_client_cleaned(tgi: Any) -> None:
     with pytest.raises(openai.APIError, match="ended its answer"):
         await anext(stream)
     await plane.settled()
+
+
+async def test_overload_within_a_stream_is_overload(tgi: Any) -> None:
+    plane, engine = tgi
+    await engine.fault(status=429)
+    with pytest.raises(openai.InternalServerError) as caught:
+        await plane.sdk().completions.create(model=BASE, prompt="a", stream=True)
+    assert caught.value.code == "engine_overloaded"
 
 
 async def test_its_own_retry_after_reaches_the_client(tgi: Any) -> None:

@@ -49,11 +49,23 @@ class Card:
     context_length: int = 0
 
 
+class RefusedInStream(Exception):
+    """A stream's first event is a refusal, which other engines answer with a status."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+
+
 class Translator(Protocol):
     """Turns the body of one answer into OpenAI's form as it arrives."""
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next bytes; return what can be passed on, which may be nothing."""
+        """Take the next bytes; return what can be passed on, which may be nothing.
+
+        Raises RefusedInStream before it returned anything, not after.
+        """
 
     def end(self) -> bytes:
         """The engine's body is complete; return the rest."""

@@ -1,8 +1,9 @@
 """Text Generation Inference, 2.1 and later: its own route for completions, OpenAI's for chat.
 
 `/v1/completions` goes through `/generate` and `/generate_stream`, whose forms `tgi_generate.py`
-translates; `/v1/chat/completions` is TGI's own OpenAI route. Adapters are fixed when it starts, and
-any model name is taken. It tells no use of its KV cache and no start time.
+and `tgi_answers.py` translate; `/v1/chat/completions` is TGI's own OpenAI route, near enough to
+OpenAI's for `tgi_chat.py` to mend. After `docs/openapi.json` and the router's source of TGI 2.4.
+Adapters are fixed when it starts. It tells no use of its KV cache and no start time.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import msgspec
 from argosy.gateway.engines.call import Call
 from argosy.gateway.engines.dialects.base import Card, Gauges, Translator
 from argosy.gateway.engines.dialects.tgi_answers import StreamTranslator, WholeTranslator
+from argosy.gateway.engines.dialects.tgi_chat import ChatStream, ChatWhole, chat_body
 from argosy.gateway.engines.dialects.tgi_generate import generate_body, model_and_stops
 
+_CHAT: Final = "/v1/chat/completions"
 _COMPLETIONS: Final = "/v1/completions"
 _GAUGE: Final = re.compile(
     rb"^(tgi_queue_size|tgi_batch_current_size)(?:\{[^}\n]*\})? ([0-9.eE+-]+)\s*$", re.MULTILINE
@@ -54,6 +57,8 @@ class TGI:
         return Card((info.model_id,), None, info.max_total_tokens)
 
     def call(self, path: str, body: bytes, *, stream: bool) -> Call:
+        if path == _CHAT:
+            return Call("POST", path, chat_body(body))
         if path != _COMPLETIONS:
             return Call("POST", path, body)
         target = "/generate_stream" if stream else "/generate"
@@ -62,9 +67,11 @@ class TGI:
     def translator(
         self, path: str, body: bytes, headers: Mapping[bytes, bytes], *, stream: bool
     ) -> Translator | None:
-        if path != _COMPLETIONS:
+        if path not in {_COMPLETIONS, _CHAT}:
             return None
         model, stops = model_and_stops(body)
+        if path == _CHAT:
+            return ChatStream(model, stops) if stream else ChatWhole(model, stops)
         if stream:
             return StreamTranslator(model, stops)
         return WholeTranslator(model, headers, stops)

@@ -12,11 +12,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
+from argosy.gateway.engines.dialects.tgi_events import Lines, event, raw_event, refused
+from argosy.gateway.engines.dialects.tgi_text import Stops, openai_finish, without_stop
 
-# TGI's reasons; both of the latter are OpenAI's "stop".
-_FINISH: Final = {"length": "length", "eos_token": "stop", "stop_sequence": "stop"}
 _STOPPED: Final = "stop_sequence"
-_LARGEST_EVENT: Final = 4 * 1024 * 1024
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -76,36 +75,6 @@ def _usage(prompt: int, completion: int) -> dict[str, int]:
     }
 
 
-class _Stops:
-    """Keeps stop sequences out of a text that comes in pieces: TGI leaves them in, OpenAI not."""
-
-    def __init__(self, stops: Sequence[str]) -> None:
-        self._stops = stops
-        self._held = ""
-
-    def feed(self, text: str) -> str:
-        """Return what can be shown; what may be the beginning of a stop sequence is held back."""
-        text = self._held + text
-        keep = 0
-        for stop in self._stops:
-            for length in range(min(len(stop), len(text)), keep, -1):
-                if text.endswith(stop[:length]):
-                    keep = length
-                    break
-        self._held = text[len(text) - keep :]
-        return text[: len(text) - keep]
-
-    def end(self, *, stopped: bool) -> str:
-        """Return what is left; a stop sequence that ended the text is cut off."""
-        held, self._held = self._held, ""
-        return _without_stop(held, self._stops) if stopped else held
-
-
-def _without_stop(text: str, stops: Sequence[str]) -> str:
-    ends = [len(text) - len(stop) for stop in stops if text.endswith(stop)]
-    return text[: min(ends)] if ends else text
-
-
 class WholeTranslator:
     """An answer of `/generate`. What is no such answer is passed on, for the lane to refuse."""
 
@@ -130,11 +99,11 @@ class WholeTranslator:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, IndexError):
             return b"not a completion: " + body[:100]
         details = answer.details or _Details()
-        finish = _FINISH.get(details.finish_reason, "stop")
+        finish = openai_finish(details.finish_reason)
         usage = _usage(self._prompt_tokens, details.generated_tokens)
         text = answer.generated_text
         if details.finish_reason == _STOPPED:
-            text = _without_stop(text, self._stops)
+            text = without_stop(text, self._stops)
         return _encoder.encode(self._completion.choice(text, finish, usage))
 
 
@@ -143,44 +112,37 @@ class StreamTranslator:
 
     def __init__(self, model: str, stops: Sequence[str] = ()) -> None:
         self._completion = _Completion(model)
-        self._stops = _Stops(stops)
-        self._carry = b""
+        self._stops = Stops(stops)
+        self._lines = Lines()
+        self._begun = False
 
     def feed(self, data: bytes) -> bytes:
-        *lines, self._carry = (self._carry + data).split(b"\n")
-        if len(self._carry) > _LARGEST_EVENT:
-            # No line is so long; what stays unread is an event that the lane refuses.
-            return self._raw(self._carry[:100])
-        return b"".join(self._line(line) for line in lines if line.startswith(b"data:"))
+        return b"".join(map(self._line, self._lines.feed(data)))
 
     def end(self) -> bytes:
         """Return what a last line without its end holds."""
-        return self.feed(b"\n") if self._carry else b""
+        return b"".join(map(self._line, self._lines.end()))
 
-    def _line(self, line: bytes) -> bytes:
-        payload = line[5:].strip()
+    def _line(self, payload: bytes) -> bytes:
         try:
-            event = _event.decode(payload)
+            told = _event.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._raw(payload)
-        if event.error is not None:
-            return self._data({"error": {"message": event.error, "type": "server_error"}})
-        text = event.token.text if event.token and not event.token.special else ""
+            return raw_event(payload)
+        if told.error is not None:
+            if not self._begun:
+                raise refused(payload)
+            return event({"error": {"message": told.error, "type": "server_error"}})
+        self._begun = True
+        text = told.token.text if told.token and not told.token.special else ""
         text = self._stops.feed(text)
-        if event.details is None:
-            return self._data(self._completion.choice(text, None)) if text else b""
-        details = event.details
+        if told.details is None:
+            return event(self._completion.choice(text, None)) if text else b""
+        details = told.details
         text += self._stops.end(stopped=details.finish_reason == _STOPPED)
-        finish = _FINISH.get(details.finish_reason, "stop")
+        finish = openai_finish(details.finish_reason)
         usage = _usage(details.input_length, details.generated_tokens)
         return (
-            self._data(self._completion.choice(text, finish))
-            + self._data(self._completion.usage(usage))
+            event(self._completion.choice(text, finish))
+            + event(self._completion.usage(usage))
             + b"data: [DONE]\n\n"
         )
-
-    def _data(self, value: dict[str, Any]) -> bytes:
-        return b"data: " + _encoder.encode(value) + b"\n\n"
-
-    def _raw(self, payload: bytes) -> bytes:
-        return b"data: " + payload[:100].replace(b"\n", b" ") + b"\n\n"

@@ -28,6 +28,7 @@ _NOTHING: Final[dict[str, object]] = {
     "skip_special_tokens": True,
     "bad_words": [],
 }
+_ROUTE: Final = "/v1/completions"
 _REFUSED: Final = ("logprobs", "response_format", "allowed_token_ids")
 
 
@@ -39,19 +40,17 @@ class _Asked(msgspec.Struct):
 def generate_body(body: bytes) -> bytes:
     """Return the engine's request. Raises InvalidRequest for what it cannot do."""
     asked: dict[str, Any] = msgspec.json.decode(body)
-    for name, nothing in _NOTHING.items():
-        if asked.get(name, nothing) != nothing:
-            raise _unsupported(name)
+    refuse_unsupported(asked, _ROUTE, {})
     for name in _REFUSED:
         if name in asked:
-            raise _unsupported(name)
+            raise _unsupported(name, _ROUTE)
     parameters: dict[str, Any] = {
         "max_new_tokens": asked.get("max_tokens", _MAX_TOKENS),
         "details": True,
         "return_full_text": False,
     }
     _sampling(asked, parameters)
-    if stops := _stops(asked.get("stop")):
+    if stops := stops_of(asked.get("stop")):
         parameters["stop"] = stops
     if (most := asked.get("truncate_prompt_tokens", -1)) > 0:
         parameters["truncate"] = most
@@ -61,10 +60,18 @@ def generate_body(body: bytes) -> bytes:
 def model_and_stops(body: bytes) -> tuple[str, list[str]]:
     """Return what was asked for and where its text is to stop."""
     asked = msgspec.json.decode(body, type=_Asked)
-    return asked.model, _stops(asked.stop)
+    return asked.model, stops_of(asked.stop)
 
 
-def _stops(stop: str | list[str] | None) -> list[str]:
+def refuse_unsupported(asked: dict[str, Any], route: str, more: dict[str, object]) -> None:
+    """Raise InvalidRequest for a field that would be dropped; `more` are those of the route."""
+    for name, nothing in (_NOTHING | more).items():
+        if asked.get(name) not in (None, nothing):
+            raise _unsupported(name, route)
+
+
+def stops_of(stop: str | list[str] | None) -> list[str]:
+    """Return the sequences that end an answer, as a list."""
     given = [stop] if isinstance(stop, str) else stop or []
     return [one for one in given if one]
 
@@ -100,10 +107,10 @@ def _prompt(prompt: Any) -> str:
     )
 
 
-def _unsupported(name: str) -> InvalidRequest:
+def _unsupported(name: str, route: str) -> InvalidRequest:
     return InvalidRequest(
-        f"This model's engine does not support {name!r} on /v1/completions. Leave it out, or use "
-        "/v1/chat/completions.",
+        f"This model's engine does not support {name!r} on {route}. Leave it out, or ask a model "
+        "of another engine.",
         param=name,
         code="unsupported_parameter",
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 from argosy.api.registry.v1.registry_pb2 import Model
 from argosy.gateway.engines.client import Reply
+from argosy.gateway.engines.dialects.base import RefusedInStream
 from argosy.gateway.engines.failures import (
     AdapterRefused,
     ConnectFailed,
@@ -275,6 +276,9 @@ class Dispatcher:
                 await answer.begin(deadline)
             elif not answer.came_whole():
                 await answer.gather(deadline)
+        except RefusedInStream as told:
+            answer.abandon()
+            raise refusal(told.status, told.body) from told
         except BaseException:
             answer.abandon()
             raise
