@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -281,13 +282,16 @@ def test_ab13_idle_streams(strict: ServingFleet) -> None:
     pid, count = gateway_pid(strict), affordable_connections(min(IDLE, 2000))
     forget_peak(pid)
     before, fds = resident(pid), descriptors(pid)
+    begun_at = time.monotonic()
     found = asyncio.run(crowd_of_streams(strict, count))
+    turns = 1 + (time.monotonic() - begun_at) / TOKEN_SECONDS
     statuses = [status for status, _ in found]
     # What there is room for begins, and is cut when its engine is silent for too long; a few wait
     # for their turn; all others are refused at once, and none waits for ever.
     begun = [text for status, text in found if status == 200]
     assert len(begun) >= CONCURRENCY
-    assert statuses.count(429) >= count - 4 * (CONCURRENCY + QUEUE)
+    # A place is taken for TOKEN_SECONDS: on a slow machine, where they come later, more are served.
+    assert statuses.count(429) >= count - max(4, turns) * (CONCURRENCY + QUEUE)
     assert set(statuses) <= {200, 429, 503, 504}
     for text in begun:
         assert b"t1 " in text
