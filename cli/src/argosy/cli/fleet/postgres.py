@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from argosy.cli.errors import FleetError
-from argosy.kit.processes import die_with_parent, terminate_group
+from argosy.kit.processes import dying_with_parent, terminate_group
 
 USER: Final = "argosy"
 DATABASE: Final = "argosy"
@@ -104,7 +104,7 @@ async def _run(command: Sequence[str], log: Path, typed: str = "") -> None:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=lambda: die_with_parent(signal.SIGKILL),
+            preexec_fn=dying_with_parent(signal.SIGKILL),
         )
         try:
             await asyncio.wait_for(process.communicate(typed.encode()), _INIT_SECONDS)

@@ -11,7 +11,6 @@ from typing import Final
 
 from argosy.gateway.standalone.app import worker
 from argosy.gateway.standalone.judged import WRONG, ConfigError, judge
-from argosy.gateway.standalone.workers import compose_workers
 from argosy.kit import lifecycle
 from argosy.kit.addresses import HostPort, parse_address
 
@@ -40,6 +39,9 @@ def main() -> int:
     settings, count = judged.settings, judged.workers
     try:
         if health is None and count > 1:
+            # Here, so that a worker does not have what only their parent needs.
+            from argosy.gateway.standalone.workers import compose_workers
+
             return lifecycle.run("gateway", settings, partial(compose_workers, path, count))
         again = partial(judge, path, pepper, health)
         return lifecycle.run(
