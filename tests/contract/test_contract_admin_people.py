@@ -180,6 +180,38 @@ def test_every_change_is_in_the_audit_log(
     assert not logs.list(project_ids=[project.id], actor_emails=["nobody@x.example"]).data
 
 
+def test_openais_other_events_are_asked_for_in_vain(sdk: openai.OpenAI) -> None:
+    logs = sdk.admin.organization.audit_logs
+    assert logs.list(event_types=["login.succeeded"], limit=100).data == []
+    with pytest.raises(openai.BadRequestError, match=r"'nope'.*project\.created") as refused:
+        logs.list(event_types=["project.created", "nope"])  # type: ignore[list-item]
+    assert (refused.value.param, refused.value.code) == ("event_types", "invalid_value")
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ("event_types=nope", "event_types"),
+        ("project_ids[]=%00", "project_ids"),
+        ("&".join(["actor_ids[]=a"] * 101), "actor_ids"),
+        ("before=a%20b", "before"),
+        ("before=a&before=b", "before"),
+        ("before=nope", "before"),
+        ("after=nope", "after"),
+        ("after=a&before=b", "before"),
+        ("limit=101", "limit"),
+        ("effective_at=1", "effective_at"),
+        ("effective_at[gt]=now", "effective_at"),
+        ("effective_at[gte]=5&effective_at[lt]=5", "effective_at"),
+    ],
+)
+def test_a_wrong_query_of_the_log_names_its_field(fleet: ApiFleet, query: str, param: str) -> None:
+    with fleet.http() as client:
+        answer = client.get(f"/v1/organization/audit_logs?{query}")
+    assert answer.status_code in {400, 404}, answer.text
+    assert answer.json()["error"]["param"] == param
+
+
 def test_a_refused_change_leaves_no_entry(sdk: openai.OpenAI) -> None:
     logs = sdk.admin.organization.audit_logs
     newest = logs.list(limit=1).data[0].id

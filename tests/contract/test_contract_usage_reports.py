@@ -189,6 +189,7 @@ def test_costs_are_money_of_days(fleet: ApiFleet, usage: Any, strictly: Strictly
         ("start_time=999999999999999", "start_time"),
         ("start_time=1&start_time=2", "start_time"),
         ("start_time=100&end_time=50", "end_time"),
+        ("start_time=100&end_time=0", "end_time"),
         ("start_time=1&bucket_width=1w", "bucket_width"),
         ("start_time=1&limit=0", "limit"),
         ("start_time=1&limit=32", "limit"),
@@ -200,6 +201,9 @@ def test_costs_are_money_of_days(fleet: ApiFleet, usage: Any, strictly: Strictly
         ("start_time=1&page=page_3c-", "page"),
         ("start_time=1&page=page_0-ffffffffffffffffff", "page"),
         ("start_time=1&" + "&".join(["models=a"] * 1001), "models"),
+        ("start_time=1&models[]=%00", "models"),
+        ("start_time=1&project_ids[]=", "project_ids"),
+        ("start_time=1&line_items[]=a,%20input_tokens", "line_items"),
     ],
 )
 def test_a_wrong_query_names_its_field(fleet: ApiFleet, query: str, param: str) -> None:
@@ -207,6 +211,14 @@ def test_a_wrong_query_names_its_field(fleet: ApiFleet, query: str, param: str) 
         answer = client.get(f"/v1/organization/usage/completions?{query}")
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["param"] == param
+
+
+def test_costs_do_not_pass_over_a_filter_that_they_lack(fleet: ApiFleet) -> None:
+    with fleet.http() as client:
+        for name in ("user_ids[]", "models[]", "batch"):
+            answer = client.get(f"/v1/organization/costs?start_time=1&{name}=true")
+            assert answer.status_code == 400, answer.text
+            assert answer.json()["error"]["param"] == name.removesuffix("[]")
 
 
 def test_only_administrators_may_look(fleet: ApiFleet) -> None:

@@ -1,4 +1,4 @@
-"""Lists in OpenAI's terms: `after`, `limit`, `order`, `metadata` in; `data`, `first_id` out.
+"""Lists in OpenAI's terms: `after`, `limit`, `order`, names, `metadata` in; `data`, `first_id` out.
 
 Knows queries and the shape of a page. Does not know what is listed.
 """
@@ -16,6 +16,8 @@ from litestar import Request
 Json = dict[str, Any]
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+# Names of models are long, and a line item is one with what of it is paid for.
+_LONGEST: Final = 512
 _METADATA: Final = re.compile(r"metadata\[([^\x00]{1,64})\]")
 
 
@@ -34,7 +36,7 @@ def page_request(query: Mapping[str, str], *, maximum: int, ordered: bool = Fals
 
     `order` is read only where the resource has it (`ordered`).
     """
-    page = PageRequest(after=after_id(query), limit=_limit(query, maximum))
+    page = PageRequest(after=cursor(query), limit=_limit(query, maximum))
     if ordered and (order := query.get("order")) is not None:
         if order not in {"asc", "desc"}:
             raise InvalidRequest(
@@ -46,16 +48,17 @@ def page_request(query: Mapping[str, str], *, maximum: int, ordered: bool = Fals
     return page
 
 
-def after_id(query: Mapping[str, str]) -> str:
-    """Return the cursor, empty if none; raises InvalidRequest if no id looks like it."""
-    after = query.get("after", "")
-    if after and not _ID.fullmatch(after):
+def cursor(query: Mapping[str, str], name: str = "after") -> str:
+    """Return the id that a page is next to, empty if none; raises InvalidRequest for no id."""
+    wanted = query.get(name, "")
+    if wanted and not _ID.fullmatch(wanted):
         raise InvalidRequest(
-            "Invalid value for 'after': send the last id of the previous page.",
-            param="after",
+            f"Invalid value for '{name}': send the id of an entry, such as the last one of the "
+            "page before.",
+            param=name,
             code="invalid_value",
         )
-    return after
+    return wanted
 
 
 def page_of(data: list[Json], *, has_more: bool) -> Page:
@@ -82,6 +85,22 @@ def query_of(request: Request[Any, Any, Any], *known: str) -> dict[str, str]:
             raise InvalidRequest(f"The parameter '{name}' is sent twice. Send it once.", param=name)
         values[name] = value
     return values
+
+
+def names_of(request: Request[Any, Any, Any], name: str, *, most: int) -> list[str]:
+    """Return the values of `name=a&name=b` or, as the SDK sends them, of `name[]=a`.
+
+    Raises InvalidRequest for more than `most`, and for what can be no name.
+    """
+    found = [v for key, v in request.query_params.multi_items() if key.removesuffix("[]") == name]
+    if len(found) <= most and all(v.isprintable() and 1 <= len(v) <= _LONGEST for v in found):
+        return found
+    raise InvalidRequest(
+        f"Invalid value for '{name}': send at most {most} values, of 1 to {_LONGEST} printable "
+        "characters each.",
+        param=name,
+        code="invalid_value",
+    )
 
 
 def metadata_filter(request: Request[Any, Any, Any]) -> dict[str, str]:

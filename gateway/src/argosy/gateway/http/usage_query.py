@@ -10,11 +10,13 @@ from typing import Any, Final, NamedTuple
 
 from argosy.api.registry.v1 import usage_reports_pb2 as pb
 from argosy.gateway.errors import echo
+from argosy.gateway.http.paging import names_of, query_of
 from argosy.kit.errors import InvalidRequest
 from litestar import Request
 
 # A list longer than this is no list of names any more.
 _MOST_VALUES: Final = 1000
+_NOT_OF_COSTS: Final = ("user_ids", "models", "batch")
 _WIDTHS: Final = {
     "1m": pb.BUCKET_WIDTH_MINUTE,
     "1h": pb.BUCKET_WIDTH_HOUR,
@@ -52,7 +54,7 @@ def read(request: Request[Any, Any, Any], groups: Sequence[str], widths: Sequenc
     return Asked(
         pb.UsageWindow(
             start_time=query.number("start_time", required=True),
-            end_time=query.number("end_time"),
+            end_time=query.number("end_time", least=1),
             width=_WIDTHS[width],
             limit=min(query.number("limit", least=1), 2**31 - 1),
             page=query.one("page"),
@@ -64,6 +66,9 @@ def read(request: Request[Any, Any, Any], groups: Sequence[str], widths: Sequenc
 
 
 def _filter(query: _Query, *, costs: bool) -> pb.UsageFilter:
+    for name in _NOT_OF_COSTS if costs else ("line_items",):
+        if query.values(name):
+            raise _wrong(name, "this report has no such filter. Leave it out")
     found = pb.UsageFilter(
         project_ids=query.values("project_ids"),
         key_ids=query.values("api_key_ids"),
@@ -81,24 +86,16 @@ def _filter(query: _Query, *, costs: bool) -> pb.UsageFilter:
 
 
 class _Query:
-    """The parameters; a list is sent as `name=a&name=b` or, as the SDK does, with `name[]`."""
+    """The parameters."""
 
     def __init__(self, request: Request[Any, Any, Any]) -> None:
-        self._values: dict[str, list[str]] = {}
-        for name, value in request.query_params.multi_items():
-            self._values.setdefault(name.removesuffix("[]"), []).append(value)
+        self._request = request
 
     def values(self, name: str) -> list[str]:
-        found = self._values.get(name, [])
-        if len(found) > _MOST_VALUES:
-            raise _wrong(name, f"send at most {_MOST_VALUES} values")
-        return found
+        return names_of(self._request, name, most=_MOST_VALUES)
 
     def one(self, name: str) -> str:
-        found = self._values.get(name, [""])
-        if len(found) > 1:
-            raise InvalidRequest(f"The parameter '{name}' is sent twice. Send it once.", param=name)
-        return found[0]
+        return query_of(self._request, name).get(name, "")
 
     def number(self, name: str, *, least: int = 0, required: bool = False) -> int:
         text = self.one(name)

@@ -10,7 +10,7 @@ from argosy.api.registry.v1 import accounts_pb2 as pb
 from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.admin.asking import page
 from argosy.gateway.http.admin.people_shapes import audit_json
-from argosy.gateway.http.paging import Page, after_id, page_of
+from argosy.gateway.http.paging import Page, cursor, names_of, page_of, query_of
 from argosy.gateway.http.ports import Given
 from argosy.gateway.upstream.accounts import AccountsClient
 from argosy.kit.errors import InvalidRequest
@@ -18,9 +18,8 @@ from litestar import Controller, Request, get
 
 _LISTS: Final = ("event_types", "project_ids", "actor_ids", "actor_emails", "resource_ids")
 _MAX_VALUES: Final = 100
-_VALUE: Final = re.compile(r"[\x21-\x7e]{1,256}")
 _TIME: Final = re.compile(r"effective_at\[(gt|gte|lt|lte)\]")
-_SECONDS: Final = re.compile(r"\d{1,11}")
+_SECONDS: Final = re.compile(r"[0-9]{1,11}")
 
 
 class AuditLogsController(Controller):
@@ -33,47 +32,44 @@ class AuditLogsController(Controller):
         admin: Given[Caller],
         accounts: Given[AccountsClient],
     ) -> Page:
-        sent = list(request.query_params.multi_items())
-        asked = pb.ListAuditEntriesRequest(
-            page=page(request), before=after_id({"after": request.query_params.get("before", "")})
-        )
+        before = cursor(query_of(request, "before"), "before")
+        asked = pb.ListAuditEntriesRequest(page=page(request), before=before)
         for name in _LISTS:
-            getattr(asked, name).extend(_values(sent, name))
-        _bound(asked, sent)
+            getattr(asked, name).extend(names_of(request, name, most=_MAX_VALUES))
+        _bound(asked, request.query_params.multi_items())
         answer = await accounts.ask(accounts.people.ListAuditEntries, asked)
         return page_of([audit_json(e) for e in answer.entries], has_more=answer.has_more)
 
 
-def _values(sent: Iterable[tuple[str, str]], name: str) -> list[str]:
-    values = [value for key, value in sent if key in {name, f"{name}[]"}]
-    if len(values) > _MAX_VALUES or not all(_VALUE.fullmatch(value) for value in values):
-        raise InvalidRequest(
-            f"Invalid value for '{name}': send at most {_MAX_VALUES} values of 1 to 256 printable "
-            "characters.",
-            param=name,
-        )
-    return values
-
-
 def _bound(asked: pb.ListAuditEntriesRequest, sent: Iterable[tuple[str, str]]) -> None:
     """Put `effective_at[gte]=…` and its like into the request; raises InvalidRequest."""
+    since, until = [], []
     for key, value in sent:
         if not key.startswith("effective_at"):
             continue
         match = _TIME.fullmatch(key)
         if match is None or not _SECONDS.fullmatch(value):
-            raise InvalidRequest(
-                "Invalid value for 'effective_at': send Unix seconds as effective_at[gt], [gte], "
-                "[lt] or [lte].",
-                param="effective_at",
-            )
+            raise _wrong_time("send Unix seconds as effective_at[gt], [gte], [lt] or [lte]")
         seconds = int(value)
         match match[1]:
             case "gte":
-                asked.since = seconds
+                since.append(seconds)
             case "gt":
-                asked.since = seconds + 1
+                since.append(seconds + 1)
             case "lte":
-                asked.until = seconds
+                until.append(seconds)
             case "lt":
-                asked.until = seconds - 1
+                until.append(seconds - 1)
+    # Each bound that is sent holds.
+    if since:
+        asked.since = max(since)
+    if until:
+        asked.until = min(until)
+    if since and until and asked.since > asked.until:
+        raise _wrong_time("no second lies between the bounds. Send an end after the start")
+
+
+def _wrong_time(what: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"Invalid value for 'effective_at': {what}.", param="effective_at", code="invalid_value"
+    )

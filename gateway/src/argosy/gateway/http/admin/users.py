@@ -9,10 +9,9 @@ from argosy.gateway.access.keys import Caller
 from argosy.gateway.http.admin.asking import checked, page
 from argosy.gateway.http.admin.people_shapes import user_json
 from argosy.gateway.http.body import BodyReader
-from argosy.gateway.http.paging import Json, Page, page_of
+from argosy.gateway.http.paging import Json, Page, names_of, page_of
 from argosy.gateway.http.ports import Given
 from argosy.gateway.upstream.accounts import AccountsClient
-from argosy.kit.errors import InvalidRequest
 from litestar import Controller, Request, delete, get, post
 from litestar.params import FromPath
 from msgspec import Struct
@@ -34,9 +33,7 @@ class UsersController(Controller):
         admin: Given[Caller],
         accounts: Given[AccountsClient],
     ) -> Page:
-        emails = [v for k, v in request.query_params.multi_items() if k in {"emails", "emails[]"}]
-        if len(emails) > _MAX_EMAILS:
-            raise InvalidRequest(f"Ask for at most {_MAX_EMAILS} addresses.", param="emails")
+        emails = names_of(request, "emails", most=_MAX_EMAILS)
         asked = pb.ListUsersRequest(page=page(request), emails=emails)
         answer = await accounts.ask(accounts.people.ListUsers, asked)
         return page_of([user_json(user) for user in answer.users], has_more=answer.has_more)

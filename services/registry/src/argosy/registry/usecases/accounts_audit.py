@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argosy.kit.errors import InvalidRequest
 from argosy.registry.domain.accounts_audit import AuditEntry, AuditFilter
+from argosy.registry.domain.audit_words import check_types
 from argosy.registry.store import accounts_audit
 from argosy.registry.usecases.accounts_desk import Desk, known, page_of
 
@@ -17,7 +18,8 @@ class AuditLog:
     async def list(
         self, after: str, before: str, limit: int, which: AuditFilter
     ) -> tuple[list[AuditEntry], bool]:
-        """Return a page of entries, newest first; raises NotFound for an unknown id."""
+        """Return a page of entries, newest first; raises NotFound for an unknown id, RuleBroken."""
+        check_types(which.types)
         if after and before:
             raise InvalidRequest("Send 'after' or 'before', not both.", param="before")
         page = page_of(after, limit, ascending=False)
