@@ -34,12 +34,15 @@ from argosy.registry.usecases.accounts_desk import Desk, Work, known, open_proje
 
 
 class AccessRequests:
-    """The use cases. `open` says whether people may ask at all."""
+    """The use cases. `is_open` says whether people may ask at all, `most_waiting` how many."""
 
-    def __init__(self, desk: Desk, pepper: bytes, *, is_open: bool) -> None:
+    def __init__(
+        self, desk: Desk, pepper: bytes, *, is_open: bool, most_waiting: int = MAX_PENDING
+    ) -> None:
         self._desk = desk
         self._pepper = pepper
         self._is_open = is_open
+        self._most_waiting = most_waiting
 
     async def create(
         self, actor: Actor, email: str, name: str, company: str, scenario: str
@@ -57,9 +60,9 @@ class AccessRequests:
         secret = ids.new_key_secret()
         prefix, suffix = public_ends(secret)
         async with self._desk.change(actor) as work:
-            if await access_requests.pending(work.connection) >= MAX_PENDING:
+            if await access_requests.pending(work.connection) >= self._most_waiting:
                 raise RateLimited(
-                    f"{MAX_PENDING} requests for access wait for a decision. Try again later.",
+                    f"{self._most_waiting} requests for access wait for a decision. Try again later.",
                     code="too_many_access_requests",
                 )
             asked = AccessRequest(
