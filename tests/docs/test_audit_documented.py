@@ -12,4 +12,6 @@ from tests.docs import sources
 def test_every_audit_event_is_documented() -> None:
     text = (sources.DOCS / "accounts.md").read_text("utf-8")
     table = text.partition("\n## The audit log\n")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| `([a-z_.]+)` \|", table, re.M)) == {each.value for each in AuditType}
+    assert set(re.findall(r"^\| `([a-z_.]+)` \|", table, re.M)) == {
+        each.value for each in AuditType
+    }

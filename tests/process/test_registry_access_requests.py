@@ -1,4 +1,4 @@
-"""Sign-ups on a real database: no more may wait than somebody will read, however many come at once."""
+"""Sign-ups on a real database: no more wait than somebody will read, however many come at once."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from argosy.gateway.http.tuning_evaluation_shapes import (
 from argosy.gateway.http.tuning_headers import checked_job_id, idempotency_key, is_retry
 from argosy.gateway.upstream.tuning_evaluations import TuningEvaluationClient
 from argosy.kit.errors import InvalidRequest, NotFound
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Request, Response, delete, get, post
 from litestar.params import FromPath
 
 _MAX_PAGE: Final = 100
@@ -145,6 +145,17 @@ class TuningEvaluationsController(Controller):
     ) -> Json:
         wanted = _checked(evaluation_id)
         return evaluation_json(await tuning_evaluations.cancel(caller.project_id, wanted))
+
+    @delete("/{evaluation_id:str}", status_code=200)
+    async def remove(
+        self,
+        caller: Given[Caller],
+        tuning_evaluations: Given[TuningEvaluationClient],
+        evaluation_id: FromPath[str],
+    ) -> Json:
+        wanted = _checked(evaluation_id)
+        await tuning_evaluations.delete(caller.project_id, wanted)
+        return {"object": "fine_tuning.evaluation.deleted", "id": wanted, "deleted": True}
 
     @get("/{evaluation_id:str}/answers")
     async def answers(

@@ -43,6 +43,11 @@ class TuningEvaluationClient:
         with calling(_SERVICE):
             return (await self._stub.CancelEvaluation(request, timeout=_TIMEOUT)).evaluation
 
+    async def delete(self, project_id: str, evaluation_id: str) -> None:
+        request = pb.DeleteEvaluationRequest(project_id=project_id, evaluation_id=evaluation_id)
+        with calling(_SERVICE):
+            await self._stub.DeleteEvaluation(request, timeout=_TIMEOUT)
+
     async def answers(self, request: pb.ListAnswersRequest) -> pb.ListAnswersResponse:
         with calling(_SERVICE):
             return await self._stub.ListAnswers(request, timeout=_TIMEOUT)

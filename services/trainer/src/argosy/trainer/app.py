@@ -140,11 +140,13 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         sources,
         task_keys,
         registry.tell_metrics,
+        runtime.clock,
+        metrics,
         EvaluatorPolicy(settings.lease_seconds, settings.poll_seconds, settings.run_root),
     )
     drift = CheckDrift(transactions, sources, StoredCompletions(channel), settings.run_root)
     evaluations = rpc_evaluations.EvaluationServicer(
-        Evaluations(transactions, sources, evaluator.wake), Answers(transactions), drift
+        Evaluations(transactions, sources, evaluator.wake, metrics), Answers(transactions), drift
     )
     reports = rpc_report.ReportServicer(Reports(transactions, read, create))
     graders = rpc_graders.GraderService(TryGrader(task_keys.gateway))

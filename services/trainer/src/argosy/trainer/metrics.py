@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from argosy.trainer.domain.evaluation.evaluation import EvaluationState
 from argosy.trainer.domain.states import State
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -35,6 +36,17 @@ class TrainerMetrics:
             "argosy_trainer_run_progress_ratio", "Share of its steps that a run has made.",
             ["job_id"], registry=registry,
         )  # fmt: skip
+        self._evaluations = Counter(
+            "argosy_trainer_evaluations",
+            "Evaluations that are answered, or ended before, by their status at that moment.",
+            ["status"], registry=registry,
+        )  # fmt: skip
+        self._evaluation_seconds = Histogram(
+            "argosy_trainer_evaluation_seconds",
+            "Time from the creation of an evaluation until all its answers are measured.",
+            buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 14400),
+            registry=registry,
+        )
         self.restarts = Counter(
             "argosy_trainer_child_crashes", "Training children that ended unasked.",
             registry=registry,
@@ -61,6 +73,12 @@ class TrainerMetrics:
         """Show the run no more; without effect for one that made no step."""
         for gauge in (self._loss, self._done):
             gauge.remove(job_id)
+
+    def evaluation_ended(self, state: EvaluationState, seconds: float | None = None) -> None:
+        """Count an evaluation; `seconds` is None for one that was not answered to its end."""
+        self._evaluations.labels(status=state.value).inc()
+        if seconds is not None:
+            self._evaluation_seconds.observe(seconds)
 
     def census(self, counts: Mapping[State, int]) -> None:
         """Set the gauges to what the database holds."""

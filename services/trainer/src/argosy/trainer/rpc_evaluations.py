@@ -63,6 +63,12 @@ class EvaluationServicer(evaluations_pb2_grpc.EvaluationServiceServicer):
         found = await self._evaluations.cancel(request.project_id, request.evaluation_id)
         return pb.CancelEvaluationResponse(evaluation=_message(found))
 
+    async def DeleteEvaluation(  # noqa: N802
+        self, request: pb.DeleteEvaluationRequest, context: Context
+    ) -> pb.DeleteEvaluationResponse:
+        await self._evaluations.delete(request.project_id, request.evaluation_id)
+        return pb.DeleteEvaluationResponse()
+
     async def ListAnswers(  # noqa: N802
         self, request: pb.ListAnswersRequest, context: Context
     ) -> pb.ListAnswersResponse:

@@ -55,6 +55,11 @@ class EvaluationServiceStub:
                 request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.CancelEvaluationRequest.SerializeToString,
                 response_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.CancelEvaluationResponse.FromString,
                 _registered_method=True)
+        self.DeleteEvaluation = channel.unary_unary(
+                '/argosy.api.trainer.v1.EvaluationService/DeleteEvaluation',
+                request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.DeleteEvaluationRequest.SerializeToString,
+                response_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.DeleteEvaluationResponse.FromString,
+                _registered_method=True)
         self.ListAnswers = channel.unary_unary(
                 '/argosy.api.trainer.v1.EvaluationService/ListAnswers',
                 request_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.ListAnswersRequest.SerializeToString,
@@ -97,6 +102,13 @@ class EvaluationServiceServicer:
 
     def CancelEvaluation(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteEvaluation(self, request, context):
+        """With all its answers; one that is under way ends.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -144,6 +156,11 @@ def add_EvaluationServiceServicer_to_server(servicer, server):
                     servicer.CancelEvaluation,
                     request_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.CancelEvaluationRequest.FromString,
                     response_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.CancelEvaluationResponse.SerializeToString,
+            ),
+            'DeleteEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteEvaluation,
+                    request_deserializer=argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.DeleteEvaluationRequest.FromString,
+                    response_serializer=argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.DeleteEvaluationResponse.SerializeToString,
             ),
             'ListAnswers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAnswers,
@@ -270,6 +287,33 @@ class EvaluationService:
             '/argosy.api.trainer.v1.EvaluationService/CancelEvaluation',
             argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.CancelEvaluationRequest.SerializeToString,
             argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.CancelEvaluationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argosy.api.trainer.v1.EvaluationService/DeleteEvaluation',
+            argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.DeleteEvaluationRequest.SerializeToString,
+            argosy_dot_api_dot_trainer_dot_v1_dot_evaluations__pb2.DeleteEvaluationResponse.FromString,
             options,
             channel_credentials,
             insecure,

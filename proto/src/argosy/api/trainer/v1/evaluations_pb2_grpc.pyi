@@ -38,6 +38,8 @@ class EvaluationServiceStub:
     ListEvaluations: _grpc.UnaryUnaryMultiCallable[_evaluations_pb2.ListEvaluationsRequest, _evaluations_pb2.ListEvaluationsResponse]
     """Newest first, or oldest first by `page.ascending`."""
     CancelEvaluation: _grpc.UnaryUnaryMultiCallable[_evaluations_pb2.CancelEvaluationRequest, _evaluations_pb2.CancelEvaluationResponse]
+    DeleteEvaluation: _grpc.UnaryUnaryMultiCallable[_evaluations_pb2.DeleteEvaluationRequest, _evaluations_pb2.DeleteEvaluationResponse]
+    """With all its answers; one that is under way ends."""
     ListAnswers: _grpc.UnaryUnaryMultiCallable[_evaluations_pb2.ListAnswersRequest, _evaluations_pb2.ListAnswersResponse]
     """One model's answers with their scores, by line."""
     ScoreAnswer: _grpc.UnaryUnaryMultiCallable[_evaluations_pb2.ScoreAnswerRequest, _evaluations_pb2.ScoreAnswerResponse]
@@ -55,6 +57,8 @@ class EvaluationServiceAsyncStub(EvaluationServiceStub):
     ListEvaluations: _aio.UnaryUnaryMultiCallable[_evaluations_pb2.ListEvaluationsRequest, _evaluations_pb2.ListEvaluationsResponse]  # type: ignore[assignment]
     """Newest first, or oldest first by `page.ascending`."""
     CancelEvaluation: _aio.UnaryUnaryMultiCallable[_evaluations_pb2.CancelEvaluationRequest, _evaluations_pb2.CancelEvaluationResponse]  # type: ignore[assignment]
+    DeleteEvaluation: _aio.UnaryUnaryMultiCallable[_evaluations_pb2.DeleteEvaluationRequest, _evaluations_pb2.DeleteEvaluationResponse]  # type: ignore[assignment]
+    """With all its answers; one that is under way ends."""
     ListAnswers: _aio.UnaryUnaryMultiCallable[_evaluations_pb2.ListAnswersRequest, _evaluations_pb2.ListAnswersResponse]  # type: ignore[assignment]
     """One model's answers with their scores, by line."""
     ScoreAnswer: _aio.UnaryUnaryMultiCallable[_evaluations_pb2.ScoreAnswerRequest, _evaluations_pb2.ScoreAnswerResponse]  # type: ignore[assignment]
@@ -93,6 +97,14 @@ class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _evaluations_pb2.CancelEvaluationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_evaluations_pb2.CancelEvaluationResponse, _abc.Awaitable[_evaluations_pb2.CancelEvaluationResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DeleteEvaluation(
+        self,
+        request: _evaluations_pb2.DeleteEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evaluations_pb2.DeleteEvaluationResponse, _abc.Awaitable[_evaluations_pb2.DeleteEvaluationResponse]]:
+        """With all its answers; one that is under way ends."""
 
     @_abc_1.abstractmethod
     def ListAnswers(

@@ -62,7 +62,8 @@ class AccessRequests:
         async with self._desk.change(actor) as work:
             if await access_requests.pending(work.connection) >= self._most_waiting:
                 raise RateLimited(
-                    f"{self._most_waiting} requests for access wait for a decision. Try again later.",
+                    f"{self._most_waiting} requests for access wait for a decision. Try again "
+                    "later.",
                     code="too_many_access_requests",
                 )
             asked = AccessRequest(

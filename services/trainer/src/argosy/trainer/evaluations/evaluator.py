@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from argosy.kit.clock import Clock
 from argosy.kit.errors import ApiError, RateLimited, Unavailable
 from argosy.trainer.domain.evaluation.cases import Case, task_type
 from argosy.trainer.domain.evaluation.evaluation import (
@@ -28,6 +29,7 @@ from argosy.trainer.domain.evaluation.result import result
 from argosy.trainer.domain.job import JobError
 from argosy.trainer.evaluations.asking import Asker, refused
 from argosy.trainer.evaluations.drawing import drawn
+from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.patience import first_of, uninterrupted, wait_for_event
 from argosy.trainer.sources import Sources
 from argosy.trainer.store import evaluation_answers, evaluations
@@ -80,12 +82,16 @@ class Evaluator:
         sources: Sources,
         task_keys: TaskKeys,
         told: Callable[[Evaluation, Mapping[str, Any]], Awaitable[None]],
+        clock: Clock,
+        metrics: TrainerMetrics,
         policy: EvaluatorPolicy,
     ) -> None:
         self._transactions = transactions
         self._sources = sources
         self._task_keys = task_keys
         self._told = told
+        self._clock = clock
+        self._metrics = metrics
         self._policy = policy
         self._wakes = [asyncio.Event() for _ in range(_SLOTS)]
         # Apart from those of the rest of the process, which must not wait for slow answers.
@@ -265,6 +271,8 @@ class Evaluator:
         async with self._transactions.begin() as connection:
             await self._held(connection, evaluation)
             await evaluations.update(connection, evaluation.id, state=done, result=found)
+        took = self._clock.now() - evaluation.created_at
+        self._metrics.evaluation_ended(done, took.total_seconds())
 
     async def _held(self, connection: Any, evaluation: Evaluation) -> Evaluation:
         now = await evaluations.held(connection, evaluation.id, evaluation.epoch)
@@ -275,10 +283,12 @@ class Evaluator:
     async def _fail(self, evaluation: Evaluation, error: JobError) -> None:
         with contextlib.suppress(DatabaseAway):
             async with self._transactions.begin() as connection:
-                if await evaluations.held(connection, evaluation.id, evaluation.epoch):
-                    await evaluations.update(
-                        connection, evaluation.id, state=EvaluationState.FAILED, error=error
-                    )
+                if await evaluations.held(connection, evaluation.id, evaluation.epoch) is None:
+                    return
+                await evaluations.update(
+                    connection, evaluation.id, state=EvaluationState.FAILED, error=error
+                )
+            self._metrics.evaluation_ended(EvaluationState.FAILED)
 
     async def _keep(self, evaluation: Evaluation) -> NoReturn:
         """Renew the lease until cancelled. Raises `_Stopped`."""

@@ -15,7 +15,11 @@ from argosy.trainer.domain.evaluation.evaluation import (
     Wish,
 )
 from argosy.trainer.domain.job import JobError
-from argosy.trainer.store.evaluation_tables import evaluations
+from argosy.trainer.store.evaluation_tables import (
+    evaluation_answers,
+    evaluation_cases,
+    evaluations,
+)
 from argosy.trainer.store.transactions import Connection
 from sqlalchemy.dialects.postgresql import insert
 
@@ -214,6 +218,13 @@ async def update(connection: Connection, evaluation_id: str, **values: Any) -> N
     await connection.execute(
         evaluations.update().where(evaluations.c.id == evaluation_id).values(**values)
     )
+
+
+async def delete(connection: Connection, evaluation_id: str) -> None:
+    """Take one away with its records and answers. The caller holds the row."""
+    for table in (evaluation_answers, evaluation_cases):
+        await connection.execute(table.delete().where(table.c.evaluation_id == evaluation_id))
+    await connection.execute(evaluations.delete().where(evaluations.c.id == evaluation_id))
 
 
 def _shown() -> sa.Select[Any]:

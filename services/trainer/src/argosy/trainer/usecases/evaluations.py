@@ -21,6 +21,7 @@ from argosy.trainer.domain.evaluation.evaluation import (
 )
 from argosy.trainer.domain.evaluation.followups import due, pair
 from argosy.trainer.domain.job import Job
+from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.sources import Sources
 from argosy.trainer.store import evaluations, jobs
 from argosy.trainer.store.transactions import Connection, Transactions
@@ -48,11 +49,16 @@ class Evaluations:
     """The use cases behind `/v1/fine_tuning/evaluations`."""
 
     def __init__(
-        self, transactions: Transactions, sources: Sources, announce: Callable[[], None]
+        self,
+        transactions: Transactions,
+        sources: Sources,
+        announce: Callable[[], None],
+        metrics: TrainerMetrics,
     ) -> None:
         self._transactions = transactions
         self._sources = sources
         self._announce = announce
+        self._metrics = metrics
 
     async def create(self, request: EvaluationRequest) -> Evaluation:
         """Return the new evaluation, or the one that this very request made before.
@@ -121,7 +127,15 @@ class Evaluations:
                     code="evaluation_ended",
                 )
             await evaluations.update(connection, evaluation_id, state=EvaluationState.CANCELLED)
-            return await known(connection, project_id, evaluation_id)
+            cancelled = await known(connection, project_id, evaluation_id)
+        self._metrics.evaluation_ended(EvaluationState.CANCELLED)
+        return cancelled
+
+    async def delete(self, project_id: str, evaluation_id: str) -> None:
+        """Take one away for good; what works on it finds no lease and stops. Raises `NotFound`."""
+        async with self._transactions.begin() as connection:
+            await locked(connection, project_id, evaluation_id)
+            await evaluations.delete(connection, evaluation_id)
 
     async def _earlier(
         self, connection: Connection, request: EvaluationRequest
