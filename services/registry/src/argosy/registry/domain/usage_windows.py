@@ -71,10 +71,9 @@ class Window:
         """Tell whether a result's bucket is the page's first."""
         return bucket // self.width == self.buckets[0].start // self.width
 
-    def slices(self, count: int) -> Iterator[Window]:
-        """Yield the page's buckets, at most `count` at a time."""
-        for start in range(0, len(self.buckets), count):
-            yield Window(self.width, self.buckets[start : start + count], self.end)
+    def part(self, start: int, count: int) -> Window:
+        """Return at most `count` of the page's buckets, without the first `start`."""
+        return Window(self.width, self.buckets[start : start + count], self.end)
 
     @property
     def next_page(self) -> str:

@@ -19,6 +19,7 @@ from argosy.registry.domain.usage_windows import Span
 from argosy.registry.store import cost_queries, engine_counts
 from argosy.registry.store.engine_counts import PoolDay
 from argosy.registry.store.usage_reports import instant, ready
+from argosy.registry.store.usage_tables import cost_line
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _KINDS: Final = ("input", "cached_input", "output", "training")
@@ -37,6 +38,21 @@ class Charge:
     what: str = ""
     micros: int = 0
     quantity: float = 0.0
+
+
+async def groups(
+    connection: AsyncConnection, only: Filter, fields: Sequence[Field], *, by_item: bool
+) -> int:
+    """Return how many groups of lines a day has at most."""
+    names = [*(field.value for field in fields), *(["model"] if by_item else [])]
+    if not names:
+        return 1
+    told = sa.select(*(cost_line.c[name] for name in names)).distinct()
+    if only.project_ids:
+        told = told.where(cost_line.c.project_id.in_(only.project_ids))
+    if only.key_ids:
+        told = told.where(cost_line.c.key_id.in_(only.key_ids))
+    return await connection.scalar(sa.select(sa.func.count()).select_from(told.subquery())) or 0
 
 
 async def charges(

@@ -16,8 +16,6 @@ from argosy.registry.store import usage_reports
 PAGE_RESULTS: Final = 2_500
 # What a single bucket may have at most, so that an answer stays small enough to send.
 MOST_RESULTS: Final = 20_000
-# As many buckets are looked at together: few pages need more.
-_SLICE: Final = 240
 
 
 class UsageReports:
@@ -34,13 +32,17 @@ class UsageReports:
         page = window(asked, int(self._clock.now().timestamp()))
         found: list[Used] = []
         async with self._database.begin() as connection:
-            # A bucket without groups has one result: all of them fit on a page, and a low limit
-            # would only have PostgreSQL sort what it can hash.
-            for part in page.slices(_SLICE if group_by else len(page.buckets)):
+            await usage_reports.ready(connection)
+            groups = await usage_reports.groups(connection, kind, only, group_by)
+            done = 0
+            while done < len(page.buckets) and (count := to_read(done, len(found), groups)):
+                part = page.part(done, count)
+                # A bucket without groups has one result, and a low limit would have PostgreSQL
+                # sort what it can hash.
                 room = PAGE_RESULTS + 1 - len(found) if group_by else MOST_RESULTS
                 found += await usage_reports.used(connection, kind, part, only, group_by, room)
-                if len(found) > PAGE_RESULTS:
-                    break
+                done += len(part.buckets)
+            page = page.first(done)
             cut = found[-1].bucket if len(found) > PAGE_RESULTS else None
             if cut is not None and page.is_first(cut):
                 page = page.first(1)
@@ -49,6 +51,20 @@ class UsageReports:
                 )
                 cut = cut if len(found) > MOST_RESULTS else None
         return laid_out(page, found, cut)
+
+
+def to_read(done: int, found: int, groups: int) -> int:
+    """Return how many more buckets fill the page, where a bucket has at most `groups` results.
+
+    After the first `done` buckets with `found` results the next ones are taken to have as many.
+    What does not fit would be read in vain: 0 if the page is full enough.
+    """
+    if not done:
+        return max(1, PAGE_RESULTS // max(1, groups))
+    room = PAGE_RESULTS - found
+    if room * 4 < PAGE_RESULTS:
+        return 0
+    return room * done // found if found else 4 * done
 
 
 class Dated(Protocol):
