@@ -11,7 +11,8 @@ Json = dict[str, Any]
 
 _WHO: Final = ("project_id", "user_id", "api_key_id")
 # What group_by may name; a null is what no event tells yet.
-_VALUES: Final[dict[str, Callable[[pb.UsageGroup], str | bool | None]]] = {
+Value = Callable[[pb.UsageGroup], str | bool | None]
+_VALUES: Final[dict[str, Value]] = {
     "project_id": lambda group: group.project_id or None,
     "user_id": lambda group: group.user_id or None,
     "api_key_id": lambda group: group.key_id or None,
@@ -43,11 +44,16 @@ class Report(NamedTuple):
     groups: tuple[str, ...]
     fields: Callable[[pb.UsageResult], Json]
 
+    @property
+    def blank(self) -> Json:
+        """What has no value of its own in a result."""
+        unread = _NOT_READ if self.kind == pb.USAGE_KIND_COMPLETIONS else {}
+        return unread | dict.fromkeys(self.groups)
+
 
 def _completions(told: pb.UsageResult) -> Json:
     fresh = told.input_tokens - told.cached_input_tokens
     return {
-        **_NOT_READ,
         "input_tokens": told.input_tokens,
         "input_uncached_tokens": fresh,
         "input_text_tokens": fresh,
@@ -105,12 +111,16 @@ COST_GROUPS: Final = ("project_id", "user_id", "line_item", "api_key_id", "api_s
 def usage_json(report: Report, told: pb.ReportUsageResponse, words: frozenset[str]) -> Json:
     """Return OpenAI's page of usage."""
 
+    # What all results have in common is put together once: there may be thousands of them.
+    blank: Json = {"object": f"organization.usage.{report.result}.result"} | report.blank
+    values = _values(words)
+
     def result(each: pb.UsageResult) -> Json:
-        return {
-            "object": f"organization.usage.{report.result}.result",
-            **report.fields(each),
-            **_group(each.group, report.groups, words),
-        }
+        found = blank | report.fields(each)
+        group = each.group
+        for word, value in values:
+            found[word] = value(group)
+        return found
 
     return _page(told.buckets, told.next_page, result)
 
@@ -118,25 +128,27 @@ def usage_json(report: Report, told: pb.ReportUsageResponse, words: frozenset[st
 def costs_json(told: pb.ReportCostsResponse, words: frozenset[str]) -> Json:
     """Return OpenAI's page of costs; `value` is in units of the currency."""
 
+    blank: Json = {"object": "organization.costs.result", **dict.fromkeys(COST_GROUPS)}
+    values = _values(words)
+
     def result(each: pb.CostResult) -> Json:
-        return {
-            "object": "organization.costs.result",
-            "amount": {"value": each.micros / 1_000_000, "currency": told.currency},
-            "quantity": each.quantity if each.unit else None,
-            "quantity_unit": each.unit or None,
-            "argosy": {"micros": each.micros},
-            **_group(each.group, COST_GROUPS, words),
-        }
+        return (
+            blank
+            | {
+                "amount": {"value": each.micros / 1_000_000, "currency": told.currency},
+                "quantity": each.quantity if each.unit else None,
+                "quantity_unit": each.unit or None,
+                "argosy": {"micros": each.micros},
+            }
+            | {word: value(each.group) for word, value in values}
+        )
 
     return _page(told.buckets, told.next_page, result)
 
 
-def _group(group: pb.UsageGroup, fields: Iterable[str], words: frozenset[str]) -> Json:
-    """Return a value for each of `fields`: null where the report is not grouped by it."""
-    found: Json = dict.fromkeys(fields)
-    for word in words:
-        found[word] = _VALUES[word](group)
-    return found
+def _values(words: Iterable[str]) -> list[tuple[str, Value]]:
+    """Return what the report is grouped by, each with how it is read; the rest stays null."""
+    return [(word, _VALUES[word]) for word in words]
 
 
 def _page(buckets: Iterable[Any], next_page: str, result: Callable[[Any], Json]) -> Json:

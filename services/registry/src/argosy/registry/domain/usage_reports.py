@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from argosy.registry.domain.usage_windows import Span
 
@@ -56,8 +56,8 @@ class Filter:
 Group = dict[Field, str | bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+# Of results there are thousands in a report: tuples are made in a quarter of a dataclass's time.
+class Used(NamedTuple):
     """Sums of a bucket. `cached_input_tokens` are part of `input_tokens`."""
 
     bucket: int
@@ -69,8 +69,7 @@ class Used:
     output_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """Money of a bucket, in millionths; `unit` is empty where several units are summed."""
 
     bucket: int

@@ -93,38 +93,46 @@ TOKENS: Final = """
         JOIN priced p ON (p.model, p.base) = (l.model, l.base)
         LEFT JOIN (SELECT DISTINCT pool FROM pool_price) q ON q.pool = l.pool
         WHERE {where}
+    ),
+    -- Summed by hash, then put in order: of groups there are fewer than of lines.
+    summed AS MATERIALIZED (
+        SELECT s.bucket{group}{reading}, {sums}
+        FROM cost_day s
+        JOIN line l ON l.id = s.line AND s.bucket >= l.since AND s.bucket < l.until
+        LEFT JOIN hardware h ON (h.bucket, h.pool) = (s.bucket, l.pool)
+        WHERE s.bucket >= :start AND s.bucket < :end AND h.pool IS NULL
+        GROUP BY s.bucket{group}{reading}
     )
-    SELECT s.bucket{group}{reading}, {sums}
-    FROM cost_day s
-    JOIN line l ON l.id = s.line AND s.bucket >= l.since AND s.bucket < l.until
-    LEFT JOIN hardware h ON (h.bucket, h.pool) = (s.bucket, l.pool)
-    WHERE s.bucket >= :start AND s.bucket < :end AND h.pool IS NULL
-    GROUP BY s.bucket{group}{reading} ORDER BY s.bucket{group}{reading} LIMIT :most
+    SELECT * FROM summed l ORDER BY bucket{group}{reading} LIMIT :most
 """
 # The lines of a pool stand in a row; each is charged from where the one before it ends. So shares
-# are whole and add up to what the hardware costs.
+# are whole and add up to what the hardware costs. Weights are whole numbers, which doubles hold
+# exactly up to nine trillion tokens a day.
 HARDWARE: Final = """
     WITH {days},
     line AS MATERIALIZED (
         SELECT l.id, l.pool{group}, {where} AS wanted
         FROM cost_line l JOIN (SELECT DISTINCT pool FROM pool_price) q ON q.pool = l.pool
     ),
-    work AS (
-        SELECT s.bucket, l.*, CAST(h.hours AS double precision) AS hours, h.micros, h.spare,
-            (s.input_tokens - s.cached_input_tokens) * h.input_weight
-            + s.cached_input_tokens * h.cached_input_weight
-            + s.output_tokens * h.output_weight
-            + s.training_tokens * h.training_weight AS weight
-        FROM cost_day s
-        JOIN line l ON l.id = s.line
-        JOIN hardware h ON (h.bucket, h.pool) = (s.bucket, l.pool)
+    -- First of all what is of no such pool is left out: it may be most.
+    used AS MATERIALIZED (
+        SELECT s.bucket, s.input_tokens, s.cached_input_tokens, s.output_tokens,
+            s.training_tokens, l.*
+        FROM cost_day s JOIN line l ON l.id = s.line
         WHERE s.bucket >= :start AND s.bucket < :end
     ),
+    work AS (
+        SELECT l.bucket, l.id, l.pool{group}, l.wanted,
+            CAST(h.hours AS double precision) AS hours, h.micros, h.spare,
+            CAST((l.input_tokens - l.cached_input_tokens) * h.input_weight
+                + l.cached_input_tokens * h.cached_input_weight
+                + l.output_tokens * h.output_weight
+                + l.training_tokens * h.training_weight AS double precision) AS weight
+        FROM used l JOIN hardware h ON (h.bucket, h.pool) = (l.bucket, l.pool)
+    ),
     row AS (
-        SELECT *, CAST(spare + sum(weight) OVER (PARTITION BY bucket, pool) AS double precision)
-                AS total,
-            CAST(sum(weight) OVER (PARTITION BY bucket, pool ORDER BY id) AS double precision)
-                AS until
+        SELECT *, spare + sum(weight) OVER (PARTITION BY bucket, pool) AS total,
+            sum(weight) OVER (PARTITION BY bucket, pool ORDER BY id) AS until
         FROM work WHERE weight > 0
     )
     SELECT bucket{group},
@@ -137,17 +145,24 @@ HARDWARE: Final = """
 # What of the hardware is left for nobody: the last in the row, or all of it where there is none.
 NOBODY: Final = """
     WITH {days},
-    worked AS (
-        SELECT h.bucket, h.pool,
-            CAST(sum((s.input_tokens - s.cached_input_tokens) * h.input_weight
-                + s.cached_input_tokens * h.cached_input_weight
-                + s.output_tokens * h.output_weight
-                + s.training_tokens * h.training_weight) AS double precision) AS weight
-        FROM cost_day s
-        JOIN cost_line l ON l.id = s.line
-        JOIN hardware h ON (h.bucket, h.pool) = (s.bucket, l.pool)
+    line AS MATERIALIZED (
+        SELECT l.id, l.pool FROM cost_line l JOIN (SELECT DISTINCT pool FROM pool_price) q
+            ON q.pool = l.pool
+    ),
+    used AS MATERIALIZED (
+        SELECT s.bucket, l.pool, sum(s.input_tokens) AS input,
+            sum(s.cached_input_tokens) AS cached, sum(s.output_tokens) AS output,
+            sum(s.training_tokens) AS training
+        FROM cost_day s JOIN line l ON l.id = s.line
         WHERE s.bucket >= :start AND s.bucket < :end
-        GROUP BY h.bucket, h.pool
+        GROUP BY s.bucket, l.pool
+    ),
+    worked AS (
+        SELECT u.bucket, u.pool,
+            CAST((u.input - u.cached) * h.input_weight + u.cached * h.cached_input_weight
+                + u.output * h.output_weight + u.training * h.training_weight
+                AS double precision) AS weight
+        FROM used u JOIN hardware h ON (h.bucket, h.pool) = (u.bucket, u.pool)
     ),
     whole AS (
         SELECT h.bucket, h.pool, h.micros, h.spare, CAST(h.hours AS double precision) AS hours,

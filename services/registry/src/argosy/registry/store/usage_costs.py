@@ -8,9 +8,8 @@ days only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from argosy.registry.domain.engine_counts import Tokens
@@ -25,8 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 _KINDS: Final = ("input", "cached_input", "output", "training")
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What a group of lines costs on a day, for one thing or for all.
 
     `name` is a model, or a pool of which nobody made use, `what` of it is paid for; empty for all.
