@@ -109,6 +109,16 @@ def test_d30_an_evaluation_stands_beside_the_model_in_the_list(
         assert (cancelled.status_code, cancelled.json()["error"]["code"]) == (
             409, "evaluation_ended",
         )  # fmt: skip
+        with fleet.http(fleet.other_key) as other:
+            assert other.delete(f"{EVALUATIONS}/{done['id']}").status_code == 404
+        gone = client.delete(f"{EVALUATIONS}/{done['id']}").json()
+        assert gone == {
+            "object": "fine_tuning.evaluation.deleted", "id": done["id"], "deleted": True,
+        }  # fmt: skip
+        assert client.get(f"{EVALUATIONS}/{done['id']}").status_code == 404
+        assert client.get(f"{EVALUATIONS}/{done['id']}/answers").status_code == 404
+        assert client.delete(f"{EVALUATIONS}/{done['id']}").status_code == 404
+        assert client.get(path).json()["data"] == []
 
 
 def test_refusals_name_the_field(fleet: ApiFleet, job: dict[str, Any]) -> None:

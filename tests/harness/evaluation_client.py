@@ -53,6 +53,11 @@ class Examiner:
         with calling("trainer"):
             return (await self.stub.CancelEvaluation(request, timeout=10)).evaluation
 
+    async def delete(self, evaluation_id: str) -> None:
+        request = pb.DeleteEvaluationRequest(project_id=PROJECT, evaluation_id=evaluation_id)
+        with calling("trainer"):
+            await self.stub.DeleteEvaluation(request, timeout=10)
+
     async def of_job(self, job_id: str) -> list[pb.Evaluation]:
         """Return a job's evaluations, oldest first."""
         page = PageRequest(ascending=True)

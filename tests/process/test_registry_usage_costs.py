@@ -18,6 +18,7 @@ from argosy.registry.domain.usage import Usage
 from argosy.registry.domain.usage_reports import Bucket, Cost, Field, Filter
 from argosy.registry.domain.usage_windows import Asked, Width
 from argosy.registry.metrics import Metrics
+from argosy.registry.usecases import usage_reports
 from argosy.registry.usecases.cost_gauge import CostGauge
 from prometheus_client import CollectorRegistry
 
@@ -135,6 +136,36 @@ async def test_every_grouping_has_the_same_total(database: Database) -> None:
     assert sum(parts) + idle == totals[0]
     for item, micros in by_item.items():
         assert total((await costs.costs(ALL, Filter(line_items=[item]), []))[0]) == micros
+
+
+@pytest.mark.parametrize("results", [1, 9, 60])
+async def test_pages_of_any_size_make_up_the_whole_report(
+    database: Database, monkeypatch: pytest.MonkeyPatch, results: int
+) -> None:
+    await fill(database, random_uses(random.Random(SEED), 300, DAYS), [METAL])
+    costs = costs_of(database)
+    for only, group_by in (
+        (Filter(), [Field.PROJECT, Field.LINE_ITEM]),
+        (Filter(), [Field.KEY]),
+        (Filter(line_items=["base-one, input_tokens"]), [Field.PROJECT]),
+    ):
+        monkeypatch.setattr(usage_reports, "PAGE_RESULTS", 2500)
+        whole, rest = await costs.costs(ALL, only, group_by)
+        assert not rest
+        monkeypatch.setattr(usage_reports, "PAGE_RESULTS", results)
+        found: list[Bucket[Cost]] = []
+        page = ""
+        while page or not found:
+            asked = Asked(ALL.start, ALL.end, ALL.width, ALL.limit, page)
+            more, page = await costs.costs(asked, only, group_by)
+            assert len(more) == 1 or sum(len(day.results) for day in more) <= results
+            found += more
+        assert [day.span for day in found] == [day.span for day in whole]
+        for part, all_of_it in zip(found, whole, strict=True):
+            # Hours are added up in another order.
+            assert [cost._replace(quantity=round(cost.quantity, 9)) for cost in part.results] == [
+                cost._replace(quantity=round(cost.quantity, 9)) for cost in all_of_it.results
+            ]
 
 
 async def test_hardware_is_spread_over_what_it_served(database: Database) -> None:

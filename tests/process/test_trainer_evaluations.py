@@ -277,6 +277,19 @@ async def test_an_evaluation_goes_on_where_it_was_after_a_crash_and_can_be_cance
             await examiner.cancel(second.id)
         with pytest.raises(NotFound):
             await examiner.get(second.id, project="proj_other")
+        # One that is under way is gone with its answers; whoever worked on it goes on to the next.
+        third = await examiner.create(data, models=["base-one"], embedding_model="none")
+        gateway.requests.clear()
+
+        async def under_way() -> bool:
+            return bool(gateway.requests)
+
+        await eventually(under_way, "answers")
+        await examiner.delete(third.id)
+        with pytest.raises(NotFound):
+            await examiner.get(third.id)
+        last = await examiner.create(await upload(ships, [1]), models=["base-one"])
+        assert (await examiner.ended(last.id)).status == "succeeded"
 
 
 async def test_p25_what_no_model_answers_fails_and_what_one_refuses_is_partly_done(
