@@ -113,7 +113,10 @@ def _fields(told: Iterable[pb.UsageField.ValueType], *, without: Field) -> list[
 
 
 def _group(group: Group) -> pb.UsageGroup:
-    return pb.UsageGroup(**{field.value: value for field, value in group.items()})
+    told = pb.UsageGroup()
+    for field, value in group.items():
+        setattr(told, field.value, value)
+    return told
 
 
 def _usage_bucket(bucket: Bucket[Used]) -> pb.UsageBucket:
