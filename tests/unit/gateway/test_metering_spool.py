@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from argosy.gateway.errors import Outcome
 from argosy.gateway.metering.meter import Meter
-from argosy.gateway.metering.spool import Spool, SpoolFull, records
+from argosy.gateway.metering.spool import Spool, SpoolFull, read
 from argosy.gateway.metering.usage import Usage
 from argosy.kit.bus import BusUnavailable
 from argosy.kit.clock import ManualClock
@@ -21,8 +21,8 @@ from tests.harness.lane_plane import ListBus, until
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def _segments(folder: Path) -> list[Path]:
-    return list(folder.glob("*.spool"))
+def _segments(folder: Path, state: str = "spool") -> list[Path]:
+    return list(folder.glob(f"*.{state}"))
 
 
 def usage(request_id: str) -> Usage:
@@ -83,12 +83,13 @@ async def test_what_a_killed_process_left_is_sent_by_the_next(tmp_path: Path) ->
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     died = await asyncio.to_thread(
-        subprocess.run, command, cwd=ROOT, check=False, timeout=30, capture_output=True
+        subprocess.run, command, cwd=ROOT, check=False, timeout=120, capture_output=True
     )
     assert died.returncode == -9, died.stderr
     (segment,) = _segments(tmp_path)
     # The room that was taken for more is not a record.
-    assert len(list(records(segment))) == 50
+    found, damaged = read(segment)
+    assert (len(found), damaged) == (50, False)
     # A torn last record, as a full disk or a power cut leaves it.
     with segment.open("ab") as file:
         file.write(b"\0\0\1\0torn")
@@ -98,16 +99,25 @@ async def test_what_a_killed_process_left_is_sent_by_the_next(tmp_path: Path) ->
     assert sent(bus) == [f"r{i}" for i in range(50)]
 
 
-def test_a_damaged_record_ends_its_segment(tmp_path: Path) -> None:
+async def test_a_damaged_file_is_kept_and_counted_and_the_next_is_sent(tmp_path: Path) -> None:
+    bus, metrics = ListBus(), CollectorRegistry()
     with Spool(tmp_path) as spool:
-        spool.append(b"one")
-        spool.append(b"two")
+        taking = Meter(spool, bus, clock=ManualClock(), metrics=metrics)
+        for name in ("a", "b", "c"):
+            taking.record(usage(name))
         spool.seal()
         (segment,) = spool.sealed()
-        damaged = bytearray(segment.read_bytes())
-        damaged[-1] ^= 1
-        segment.write_bytes(damaged)
-        assert list(records(segment)) == [b"one"]
+        content = bytearray(segment.read_bytes())
+        content[len(content) // 2] ^= 1
+        segment.write_bytes(content)
+        taking.record(usage("later"))
+        await taking.drain()
+        assert sent(bus) == ["a", "later"]
+        assert spool.size == 0
+        assert not _segments(tmp_path)
+    (kept,) = _segments(tmp_path, "damaged")
+    assert kept.read_bytes() == content
+    assert metrics.get_sample_value("argosy_gateway_usage_lost_events_total") == 1
 
 
 def test_it_is_bounded_and_rotates(tmp_path: Path) -> None:

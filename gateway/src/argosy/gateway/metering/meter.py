@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import msgspec
 from argosy.api import subjects
 from argosy.gateway.metering.journal import Journal
-from argosy.gateway.metering.spool import Spool, SpoolFull, records, sync
+from argosy.gateway.metering.spool import Spool, SpoolFull, read, sync
 from argosy.gateway.metering.usage import Usage, to_event
 from argosy.kit.bus import BusUnavailable
 from argosy.kit.clock import Clock
@@ -62,7 +62,7 @@ class Meter:
             self._wake.set()
         self._lost = Counter(
             "argosy_gateway_usage_lost_events",
-            "Usage events that could not be written to the spool.",
+            "Usage events that could not be written to the spool, and damaged files of it.",
             registry=metrics,
         )
         Gauge(
@@ -120,11 +120,24 @@ class Meter:
                 self._spool.seal()
                 for segment in self._spool.sealed():
                     await asyncio.to_thread(sync, segment)
-                    await self._send(segment, await asyncio.to_thread(_read, segment))
-                    self._spool.remove(segment)
+                    found, damaged = await asyncio.to_thread(read, segment)
+                    await self._send(segment, found)
+                    if damaged:
+                        self._give_up(segment, len(found))
+                    else:
+                        self._spool.remove(segment)
             except BaseException:
                 self._wake.set()
                 raise
+
+    def _give_up(self, segment: Path, sent: int) -> None:
+        # How many more there were, nobody can tell.
+        self._lost.inc()
+        kept = self._spool.set_aside(segment)
+        _log.error(
+            "usage on disk is damaged; what can be read is sent, the file is kept",
+            extra={"segment": kept.name, "sent": sent},
+        )
 
     async def flush(self, seconds: float) -> None:
         """Try to drain within `seconds`, for the end of the process; the rest stays on disk."""
@@ -149,7 +162,3 @@ class Meter:
             return
         event = to_event(found.usage, found.occurred_at)
         await self._bus.publish(subjects.of(event.type), event.SerializeToString(), event.id)
-
-
-def _read(segment: Path) -> list[bytes]:
-    return list(records(segment))

@@ -4,7 +4,7 @@ Records go to the end of the newest segment, a file whose space is taken on disk
 mapped into memory: what was appended belongs to the kernel when `append` returns, without a system
 call. `kill -9` loses nothing, a power cut what was not yet synced. A record is its length and
 CRC-32 (4 bytes each, big endian) and its bytes, at least one; a segment ends at a length of 0, and
-a torn last record is ignored. Knows files. Does not know what a record is.
+one that is torn or damaged ends it too. Knows files. Does not know what a record is.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Final, Self
 
 _HEAD: Final = struct.Struct(">II")
 _SUFFIX: Final = ".spool"
+_ASIDE: Final = ".damaged"
 
 
 class SpoolFull(Exception):
@@ -84,6 +85,12 @@ class Spool:
         self._sealed.remove(segment)
         segment.unlink()
 
+    def set_aside(self, segment: Path) -> Path:
+        """Keep a drained segment that is damaged, under a name that nobody drains; return it."""
+        self._sealed_bytes -= segment.stat().st_size
+        self._sealed.remove(segment)
+        return segment.rename(segment.with_suffix(_ASIDE))
+
     @property
     def size(self) -> int:
         """Bytes on disk that are not drained."""
@@ -116,9 +123,16 @@ class Spool:
         self._next += 1
 
 
-def records(segment: Path) -> Iterator[bytes]:
-    """Read the records of a sealed segment; stops at one that is torn or damaged."""
+def read(segment: Path) -> tuple[list[bytes], bool]:
+    """Return the records of a sealed segment up to one that is damaged, and whether one is."""
     data = segment.read_bytes()
+    found = list(_records(data))
+    end = sum(_HEAD.size + len(record) for record in found)
+    # What comes after the last record is room that was taken for more: zeros.
+    return found, bool(data[end:].strip(b"\0"))
+
+
+def _records(data: bytes) -> Iterator[bytes]:
     at = 0
     while at + _HEAD.size <= len(data):
         length, crc = _HEAD.unpack_from(data, at)
