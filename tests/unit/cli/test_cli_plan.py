@@ -133,6 +133,12 @@ def test_g01_quantized_weights_are_served_without_adapters(tmp_path: Path) -> No
     assert made.flags[-1] == "--seed=1"
 
 
+@pytest.mark.parametrize("flavour", ["cpu", "cuda"])
+def test_an_engine_tells_what_of_its_input_was_cached(tmp_path: Path, flavour: str) -> None:
+    made = engine.resolve(ml_environment=tmp_path, model=None, extra_flags=(), flavour=flavour)
+    assert "--enable-prompt-tokens-details" in made.flags
+
+
 def test_ranks_that_the_engine_does_not_serve_are_not_trained(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, engine_flags=("--max-lora-rank=8",))
     members = {m.name: m for m in plan.members}

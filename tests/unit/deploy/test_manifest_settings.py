@@ -147,6 +147,7 @@ def test_catalog_and_engine_tell_the_same() -> None:
         >= settings_class("registry").model_fields["max_lora_rank"].default
     )
     assert "enable-lora" in args
+    assert "enable-prompt-tokens-details" in args
 
 
 def test_the_transformers_engine_is_where_the_catalog_says(wiring: fleet.Wiring) -> None:
