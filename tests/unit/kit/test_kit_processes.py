@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from argosy.kit.processes import signal_group, spawn, start_time, terminate_group
+from argosy.kit.processes import free_port, signal_group, spawn, start_time, terminate_group
 
 # A child that ignores SIGTERM and has a child of its own that does too.
 STUBBORN = """
@@ -74,3 +74,9 @@ def test_start_time_reads_names_with_spaces_and_parentheses(tmp_path: Path) -> N
     finally:
         child.kill()
         child.wait()
+
+
+def test_a_free_port_is_none_that_a_connection_may_be_given_meanwhile() -> None:
+    ports = {free_port() for _ in range(200)}
+    assert len(ports) > 150
+    assert max(ports) < 32_768  # Linux' default range of near ends begins there

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from random import SystemRandom
 from typing import IO, Final
 
 _PR_SET_PDEATHSIG: Final = 1
+# Below the range that Linux takes the near ends of connections from: between the finding of a port
+# and its use, any connection of the machine might else be given it.
+_LISTENED_ON: Final = range(12_000, 32_000)
+_ATTEMPTS: Final = 100
 
 
 def dying_with_parent(death_signal: signal.Signals) -> Callable[[], object]:
@@ -108,8 +114,12 @@ def start_time(pid: int) -> int | None:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a TCP port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that was free a moment ago, and is given to no outgoing connection.
+
+    Raises OSError where none of many is free.
+    """
+    for port in SystemRandom().sample(_LISTENED_ON, _ATTEMPTS):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((host, port))
+            return port
+    raise OSError(errno.EADDRINUSE, f"no free port on {host} among {_ATTEMPTS} tried")
