@@ -34,7 +34,7 @@ from argosy.kit.processes import free_port
 
 from benchmarks.placement.prediction import predicted, simulated
 from benchmarks.placement.speed import Speed
-from benchmarks.placement.traces import Request, Shape, Trace, make
+from benchmarks.placement.traces import OUTPUT, Request, Shape, Trace, make
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ML_PYTHON: Final = ROOT / ".venv-ml" / "bin" / "python"
@@ -224,9 +224,10 @@ def trace_for(speed: Speed, requests: int, seed: int) -> Trace:
     shape = Shape(
         "validation", adapters=ADAPTERS, replicas=ENGINES, exponent=0.8, load=0.5, requests=requests
     )
-    # The arrival rate is made for mean lengths of OUTPUT tokens; these are shorter, so time is too.
-    slower = replace(speed, step=speed.step * TOKENS / 120, per_sequence=0.0)
-    trace = make(shape, seed, slower)
+    # The arrival rate is made for answers of OUTPUT tokens; these are shorter, so is their time.
+    share = TOKENS / OUTPUT
+    shorter = replace(speed, step=speed.step * share, per_sequence=speed.per_sequence * share)
+    trace = make(shape, seed, shorter)
     for request in trace.requests:
         request.output, request.prompt = TOKENS, 4
     return trace
