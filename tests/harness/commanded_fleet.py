@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,3 +54,14 @@ class Fleet:
         files = [p for p in self._home.rglob("*.log") if p.is_file()]
         assert files
         return "\n".join(p.read_text("utf-8", "replace") for p in files)
+
+
+@contextmanager
+def running(home: Path) -> Iterator[Fleet]:
+    """Run a fleet of its own for the time of the block."""
+    fleet = Fleet(home)
+    fleet.up()
+    try:
+        yield fleet
+    finally:
+        fleet.down()

@@ -12,7 +12,7 @@ import pytest
 from argosy.cli.demo.charts import SHOWN_REQUESTS, Verdict, judge
 from argosy.cli.demo.exam import ask
 
-from tests.harness.commanded_fleet import Fleet
+from tests.harness.commanded_fleet import Fleet, running
 
 BASE = "smollm2-135m-instruct"
 PROMISED_SECONDS = 20 * 60
@@ -22,12 +22,8 @@ pytestmark = [pytest.mark.ml, pytest.mark.timeout(3600)]
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path_factory.mktemp("home"))
-    fleet.up()
-    try:
+    with running(tmp_path_factory.mktemp("home")) as fleet:
         yield fleet
-    finally:
-        fleet.down()
 
 
 def test_c06_d45_l03_l04_a_hundred_records_make_the_answer_right_within_the_time_promised(

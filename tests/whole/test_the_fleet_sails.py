@@ -19,7 +19,7 @@ import openai
 import pytest
 from argosy.cli.demo.charts import make_task
 
-from tests.harness.commanded_fleet import Fleet
+from tests.harness.commanded_fleet import Fleet, running
 from tests.harness.waiting import wait_until
 
 BASE = "smollm2-135m-instruct"
@@ -30,12 +30,8 @@ pytestmark = [pytest.mark.ml, pytest.mark.timeout(1500)]
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path_factory.mktemp("home"))
-    fleet.up()
-    try:
+    with running(tmp_path_factory.mktemp("home")) as fleet:
         yield fleet
-    finally:
-        fleet.down()
 
 
 def _say(client: openai.OpenAI, model: str, text: str = "What is the capital of France?") -> str:
