@@ -117,8 +117,14 @@ def reports(desk: Desk) -> dict[str, Report]:
         "168 hours by hour": desk.usage("1h", week, _END),
         "168 hours by hour, by model": desk.usage("1h", week, _END, model),
         "168 hours by hour, by project": desk.usage("1h", week, _END, project),
+        "168 hours by hour, by key": desk.usage("1h", week, _END, key),
+        "168 hours by hour, by user": desk.usage("1h", week, _END, user),
+        "168 hours by hour, one user by model": desk.usage(
+            "1h", week, _END, model, user_ids=["user_7"]
+        ),
         "1440 minutes by minute": desk.usage("1m", _END - _DAY, _END),
         "1440 minutes by minute, by model": desk.usage("1m", _END - _DAY, _END, model),
+        "1440 minutes by minute, by key": desk.usage("1m", _END - _DAY, _END, key),
         "costs of 30 days": desk.costs(),
         "costs of 30 days, by project": desk.costs(project),
         "costs of 30 days, by project and line item": desk.costs(project, pb.USAGE_FIELD_LINE_ITEM),

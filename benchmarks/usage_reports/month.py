@@ -51,6 +51,8 @@ _STEPS: Final = (
     " GROUP BY 1, 2 ORDER BY 1",
     "INSERT INTO usage_hour SELECT date_trunc('hour', bucket), line, {again}"
     " FROM usage_minute GROUP BY 1, 2 ORDER BY 1",
+    "INSERT INTO usage_shared_hour SELECT bucket, project_id, model, operation, batch, {again}"
+    " FROM usage_hour JOIN usage_line ON id = line GROUP BY 1, 2, 3, 4, 5 ORDER BY 1",
     "INSERT INTO usage_day SELECT date_trunc('day', bucket), line, {again}"
     " FROM usage_hour GROUP BY 1, 2 ORDER BY 1",
     "INSERT INTO cost_line (project_id, key_id, user_id, model, base, pool, operation)"
@@ -96,7 +98,7 @@ async def rows(database: Database) -> dict[str, int]:
     """Return how many rows each table has."""
     found = {}
     async with database.begin() as connection:
-        for table in ("usage_line", "usage_minute", "usage_hour", "usage_day"):
+        for table in ("usage_line", "usage_minute", "usage_hour", "usage_shared_hour", "usage_day"):
             count = await connection.scalar(sa.text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - our own names
             found[table] = int(count or 0)
     return found

@@ -133,7 +133,7 @@ async def test_what_was_counted_before_is_summed(database: Database) -> None:
         )
     await database.migrate("argosy.registry.store.migrations")
     async with database.begin() as connection:
-        for width, rows in (("minute", 3), ("hour", 2), ("day", 2)):
+        for width, rows in (("minute", 3), ("hour", 2), ("shared_hour", 1), ("day", 2)):
             found = await connection.execute(
                 sa.text(f"SELECT requests, input_tokens, output_tokens FROM usage_{width}")  # noqa: S608 - our own
             )

@@ -134,7 +134,7 @@ async def test_the_sums_hold_each_use_once(database: Database) -> None:
     uses = random_uses(rng, 300, DAYS)
     await fill(database, rng, uses)
     async with database.begin() as connection:
-        for table in ("usage_minute", "usage_hour", "usage_day"):
+        for table in ("usage_minute", "usage_hour", "usage_shared_hour", "usage_day"):
             row = await connection.execute(
                 sa.text(f"SELECT sum(input_tokens), sum(training_tokens) FROM {table}")  # noqa: S608 - our own names
             )

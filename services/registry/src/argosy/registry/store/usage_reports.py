@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from argosy.registry.domain.usage_reports import OPERATIONS, Field, Filter, Kind, Used
-from argosy.registry.domain.usage_windows import Span, Width, Window, parts
-from argosy.registry.store.usage_tables import SUM_FIELDS, SUMS, usage_line
+from argosy.registry.domain.usage_windows import Width, Window, parts
+from argosy.registry.store.usage_tables import (
+    SHARED_FIELDS,
+    SUM_FIELDS,
+    SUMS,
+    shared_hour,
+    usage_line,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _READY: Final = sa.select(
@@ -37,12 +43,10 @@ async def used(
     """Return a page's results in order of time, at most `most`."""
     if not OPERATIONS[kind]:
         return []
-    sums = summed(window.span, window.width)
-    grouping = [usage_line.c[field.value] for field in group_by]
+    sums = _summed(kind, window, only, group_by)
+    grouping = [sums.c[field.value] for field in group_by]
     query = (
         sa.select(sums.c.bucket, *grouping, *(_total(sums.c[field]) for field in _SHOWN))
-        .join_from(sums, usage_line, usage_line.c.id == sums.c.line)
-        .where(usage_line.c.operation.in_(OPERATIONS[kind]), *conditions(only))
         .group_by(sums.c.bucket, *grouping)
         .having(sa.func.sum(sums.c.requests) > 0)
         .order_by(sums.c.bucket, *grouping)
@@ -66,7 +70,7 @@ async def groups(
         return 1
     told = (
         sa.select(*(usage_line.c[field.value] for field in group_by))
-        .where(usage_line.c.operation.in_(OPERATIONS[kind]), *conditions(only))
+        .where(usage_line.c.operation.in_(OPERATIONS[kind]), *_conditions(only, usage_line))
         .distinct()
     )
     return await connection.scalar(sa.select(sa.func.count()).select_from(told.subquery())) or 0
@@ -86,34 +90,55 @@ async def ready(connection: AsyncConnection) -> None:
     await connection.execute(_READY)
 
 
-def summed(span: Span, width: Width) -> sa.Subquery:
-    """Return the sums of each line in each bucket, by the bucket's own start."""
-    return sa.union_all(*(_piece(part, of, width) for part, of in parts(span, width))).subquery()
+def _summed(kind: Kind, window: Window, only: Filter, group_by: Sequence[Field]) -> sa.Subquery:
+    """Return the rows of sums that make up the window, by the start of the report's buckets."""
+    asked = {field.value for field in group_by}
+    asked.update(name for name, values in _lists(only).items() if values)
+    shared = asked <= set(SHARED_FIELDS)
+    pieces = []
+    for width, span in parts(window.span, window.width):
+        if shared and width is Width.HOUR:
+            table, told = shared_hour, shared_hour
+            rows: sa.FromClause = shared_hour
+        else:
+            table, told = SUMS[width], usage_line
+            rows = table.join(usage_line, usage_line.c.id == table.c.line)
+        bucket: sa.ColumnElement[datetime] = table.c.bucket
+        if width is not window.width:
+            bucket = sa.func.date_trunc(window.width.name.lower(), table.c.bucket, "UTC")
+        pieces.append(
+            sa.select(
+                bucket.label("bucket"),
+                *(told.c[field.value] for field in group_by),
+                *(table.c[field] for field in _SHOWN),
+            )
+            .select_from(rows)
+            .where(
+                table.c.bucket >= instant(span.start),
+                table.c.bucket < instant(span.end),
+                told.c.operation.in_(OPERATIONS[kind]),
+                *_conditions(only, told),
+            )
+        )
+    return sa.union_all(*pieces).subquery()
 
 
-def _piece(part: Width, span: Span, width: Width) -> sa.Select[Any]:
-    table = SUMS[part]
-    bucket: sa.ColumnElement[datetime] = table.c.bucket
-    if part is not width:
-        bucket = sa.func.date_trunc(width.name.lower(), table.c.bucket, "UTC")
-    return sa.select(
-        bucket.label("bucket"), table.c.line, *(table.c[field] for field in SUM_FIELDS)
-    ).where(table.c.bucket >= instant(span.start), table.c.bucket < instant(span.end))
-
-
-def conditions(only: Filter) -> list[sa.ColumnElement[bool]]:
-    """Return what the filter says about lines."""
-    lists = {
+def _lists(only: Filter) -> dict[str, Sequence[str]]:
+    return {
         "project_id": only.project_ids,
         "user_id": only.user_ids,
         "key_id": only.key_ids,
         "model": only.models,
     }
+
+
+def _conditions(only: Filter, told: sa.Table) -> list[sa.ColumnElement[bool]]:
+    """Return what the filter says about the rows of a table."""
     found: list[sa.ColumnElement[bool]] = [
-        usage_line.c[name].in_(values) for name, values in lists.items() if values
+        told.c[name].in_(values) for name, values in _lists(only).items() if values
     ]
     if only.batch is not None:
-        found.append(usage_line.c.batch.is_(only.batch))
+        found.append(told.c.batch.is_(only.batch))
     return found
 
 

@@ -1,8 +1,9 @@
 """The ledger's tables: one row a use, sums of them, and prices.
 
 A *line* is what uses have in common: who, with which model, how it ended. The sums are kept for
-each line and minute, hour and day; a report reads the coarsest that fits. Every event that is added
-to the ledger is added to its three sums in the same transaction.
+each line and minute, hour and day, and for hours by less than lines too; a report reads the
+coarsest that fits. Every event that is added to the ledger is added to its sums in the same
+transaction.
 """
 
 from __future__ import annotations
@@ -119,6 +120,17 @@ SUMS: Final = {
     Width.HOUR: _sums("usage_hour"),
     Width.DAY: _sums("usage_day"),
 }
+
+# Hours once more, told apart only by what most reports ask for: a week has a tenth of the rows.
+SHARED_FIELDS: Final = ("project_id", "model", "operation", "batch")
+shared_hour: Final = sa.Table(
+    "usage_shared_hour",
+    metadata,
+    sa.Column("bucket", _TIME, primary_key=True),
+    *(sa.Column(name, sa.Text, primary_key=True) for name in SHARED_FIELDS[:-1]),
+    sa.Column("batch", sa.Boolean, primary_key=True),
+    *(sa.Column(field, sa.BigInteger, nullable=False) for field in SUM_FIELDS),
+)
 
 # Money in millionths of the currency unit for a million tokens, from a day (UTC) on.
 model_price: Final = sa.Table(
