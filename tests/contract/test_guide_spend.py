@@ -104,3 +104,35 @@ def test_a_wrong_price_names_the_field(fleet: ApiFleet, body: dict[str, Any], pa
         answer = client.post("/v1/organization/prices", json=body)
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["param"] == param
+
+
+def test_prices_are_listed_page_by_page(fleet: ApiFleet) -> None:
+    path = "/v1/organization/prices"
+    with fleet.http() as client:
+        made = [
+            client.post(
+                path, json={"pool": "trainer", "hour": hour, "valid_from": f"2031-01-0{hour}"}
+            )
+            for hour in (1, 2, 3)
+        ]
+        try:
+            whole = client.get(path).json()
+            assert whole["has_more"] is False
+            ids = [each["id"] for each in whole["data"]]
+            assert {each.json()["id"] for each in made} <= set(ids)
+            found: list[str] = []
+            while True:
+                after = {"after": found[-1]} if found else {}
+                page = client.get(path, params={"limit": 2, **after}).json()
+                found += [each["id"] for each in page["data"]]
+                assert len(page["data"]) <= 2
+                if not page["has_more"]:
+                    break
+            assert found == ids
+            for name, value, status in (("limit", "0", 400), ("after", "price_none", 404)):
+                refused = client.get(path, params={name: value})
+                assert refused.status_code == status, refused.text
+                assert refused.json()["error"]["param"] == name
+        finally:
+            for each in made:
+                client.delete(f"{path}/{each.json()['id']}")

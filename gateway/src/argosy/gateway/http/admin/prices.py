@@ -9,10 +9,11 @@ import hashlib
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, Final
 
+from argosy.api.common.v1.common_pb2 import PageRequest
 from argosy.api.registry.v1 import accounts_pb2 as accounts_pb
 from argosy.api.registry.v1 import prices_pb2 as pb
 from argosy.gateway.access.keys import Caller
-from argosy.gateway.http.admin.asking import Text, checked
+from argosy.gateway.http.admin.asking import Text, checked, page
 from argosy.gateway.http.body import BodyReader
 from argosy.gateway.http.paging import Json, Page, page_of
 from argosy.gateway.http.ports import Given
@@ -95,10 +96,12 @@ class PricesController(Controller):
     path = "/v1/organization/prices"
 
     @get()
-    async def list_prices(self, admin: Given[Caller], prices: Given[PricesClient]) -> Page:
+    async def list_prices(
+        self, request: Request[Any, Any, Any], admin: Given[Caller], prices: Given[PricesClient]
+    ) -> Page:
+        wanted = page(request)
         answer = await prices.listed()
-        found = [price_json(price, answer.currency) for price in answer.prices]
-        return page_of(found, has_more=False)
+        return _page_of([price_json(price, answer.currency) for price in answer.prices], wanted)
 
     @post(status_code=200)
     async def set_price(
@@ -150,6 +153,17 @@ def price_json(price: pb.PriceEntry, currency: str) -> Json:
     money = {"day" if told.hours == 24 else "hour": told.micros / _MILLION}
     weights = {name: getattr(told, name) / 1000 for name in _WEIGHTS}
     return shown | {"pool": price.name} | money | weights
+
+
+def _page_of(found: list[Json], wanted: PageRequest) -> Page:
+    """Return the page of all prices; all of them where no limit is asked for."""
+    start = 0
+    if wanted.after:
+        start = 1 + next((i for i, each in enumerate(found) if each["id"] == wanted.after), -1)
+        if not start:
+            raise NotFound(f"No such price: {wanted.after}", param="after")
+    end = start + (wanted.limit or len(found))
+    return page_of(found[start:end], has_more=end < len(found))
 
 
 def _id(price: pb.PriceEntry) -> str:
