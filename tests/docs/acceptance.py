@@ -45,9 +45,7 @@ THROUGH: Final = {
 }
 
 OPEN: Final = {
-    "D34": "announced by the vendor; jobs of one's own code are not built",
     "S12": "the names are of pages of the console, which comes later",
-    "S14": "planned by the vendor, optional here",
 }
 
 # Tests of one file that are named one by one.

@@ -32,7 +32,8 @@ from tests.harness.tuning_records import GRADER, lines
 BASE = "base-two"
 STEPS = 20
 # A distillation is supervised once its teacher has answered, which has tests of its own.
-ALONE = [name for name in METHODS if name not in (records.DISTILLATION, records.COMPRESSION)]
+ELSEWHERE = (records.DISTILLATION, records.COMPRESSION, records.CUSTOM)
+ALONE = [name for name in METHODS if name not in ELSEWHERE]
 
 
 @pytest.fixture(scope="module")

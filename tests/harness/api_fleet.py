@@ -13,6 +13,7 @@ import httpx
 import openai
 from argosy.cli.fleet import credentials
 
+from tests.harness import training_programs
 from tests.harness.cluster import ROOT, Cluster
 from tests.harness.prepared_home import PreparedHomes
 from tests.harness.waiting import wait_until
@@ -108,12 +109,16 @@ class ApiFleet:
 def api_fleet(home: Path, prepared_homes: PreparedHomes) -> Iterator[ApiFleet]:
     """Run a fleet with the fake engine and the fake worker for the time of the block."""
     control = home.with_name(home.name + "-worker.json")
+    programs = training_programs.write(home.with_name(home.name + "-programs"))
     cluster = Cluster(
         home,
         prepared_homes=prepared_homes,
         worker_command=[sys.executable, str(FAKE_WORKER), "--control", str(control)],
         catalog=SECOND_PROJECT,
-        environment={"registry": {"ARGOSY_SIGN_UP": "approval"}},
+        environment={
+            "registry": {"ARGOSY_SIGN_UP": "approval"},
+            "trainer": {"ARGOSY_TRAINING_PROGRAMS": str(programs)},
+        },
     )
     try:
         yield ApiFleet(cluster.start(), control)

@@ -111,7 +111,7 @@ async def records_of(ships: Yard, version: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in content.splitlines()]
 
 
-async def test_p25_c08_d30_base_result_and_checkpoints_are_measured_on_the_same_records(
+async def test_p25_c08_d30_s14_base_result_and_checkpoints_are_measured_on_the_same_records(
     ships: Yard, trainer: Trainer, job: trainer_pb2.Job, gateway: ChatStandIn
 ) -> None:
     data = await upload(ships)

@@ -77,8 +77,9 @@ def spec_of(trainer: Trainer, job: pb.Job) -> dict[str, Any]:
     return spec
 
 
-# A teacher answers before a distillation; that has a test of its own.
-ALONE = [name for name in METHODS if name not in (records.DISTILLATION, records.COMPRESSION)]
+# Those that need a teacher, an environment or a program besides have tests of their own.
+ELSEWHERE = (records.DISTILLATION, records.COMPRESSION, records.CUSTOM)
+ALONE = [name for name in METHODS if name not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("method", ALONE)

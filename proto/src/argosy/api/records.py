@@ -36,9 +36,10 @@ REWARD: Final = "reward"
 RLHF: Final = "rlhf"
 DISTILLATION: Final = "distillation"
 COMPRESSION: Final = "compression"
+CUSTOM: Final = "custom"
 
 # Those that change what a model says, and all that a job can do to one.
-LEARNING: Final = (SFT, POST_PRETRAIN, DPO, KTO, ORPO, REWARD, RLHF, DISTILLATION)
+LEARNING: Final = (SFT, POST_PRETRAIN, DPO, KTO, ORPO, REWARD, RLHF, DISTILLATION, CUSTOM)
 METHODS: Final = (*LEARNING, COMPRESSION)
 
 LORA: Final = "lora"
@@ -59,4 +60,5 @@ LEARNS_FROM: Final[Mapping[str, tuple[str, ...]]] = {
     RLHF: (PROMPTS, DIALOGUE),
     DISTILLATION: (PROMPTS, DIALOGUE),
     COMPRESSION: (DIALOGUE, TEXT),
+    CUSTOM: KINDS,
 }

@@ -39,6 +39,7 @@ class Extension(Struct):
     data: Annotated[list[Source], Meta(max_length=64)] | None = None
     reward_model: Word | None = None
     teacher: dict[str, Any] | None = None
+    program: dict[str, Any] | None = None
     schedule: Word | None = None
     priority: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)] | None = None
 
@@ -53,6 +54,8 @@ def read_extension(raw: dict[str, Any], tuning: pb.Tuning) -> Extension:
     tuning.priority = extension.priority or 0
     if extension.teacher is not None:
         tuning.teacher_json = msgspec.json.encode(extension.teacher).decode()
+    if extension.program is not None:
+        tuning.program_json = msgspec.json.encode(extension.program).decode()
     if extension.data is not None:
         tuning.only_this_data = True
         for source in extension.data:

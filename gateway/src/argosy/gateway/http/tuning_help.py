@@ -30,6 +30,7 @@ def method_json(method: pb.MethodInfo) -> Json:
             }
             for scale in method.scales
         ],
+        "programs": [{"id": each.name, "text": each.text} for each in method.programs],
     }
 
 
@@ -116,6 +117,8 @@ def equivalent_request(planned: pb.Tuning, request: pb.CreateJobRequest) -> Json
             argosy[name] = value
     if planned.teacher_json:
         argosy["teacher"] = json.loads(planned.teacher_json)
+    if planned.program_json:
+        argosy["program"] = json.loads(planned.program_json)
     body["argosy"] = argosy
     return {name: value for name, value in body.items() if value is not None}
 

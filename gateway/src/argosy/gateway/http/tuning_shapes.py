@@ -115,6 +115,7 @@ def tuning_json(tuning: pb.Tuning) -> Json:
         "data": [_source(source) for source in tuning.data],
         "reward_model": tuning.reward_model or None,
         "teacher": json.loads(tuning.teacher_json) if tuning.teacher_json else None,
+        "program": json.loads(tuning.program_json) if tuning.program_json else None,
         "schedule": tuning.schedule or "now",
         "priority": tuning.priority,
     }

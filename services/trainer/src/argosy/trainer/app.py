@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -30,11 +30,13 @@ from argosy.trainer import rpc as rpc_tuning
 from argosy.trainer.completions import StoredCompletions
 from argosy.trainer.consumers import DURABLE, EVENTS, Consumer
 from argosy.trainer.domain.parameters.table import LONGEST_CONTEXT, Bounds
+from argosy.trainer.domain.programs import Program
 from argosy.trainer.evaluations.evaluator import Evaluator, EvaluatorPolicy
 from argosy.trainer.load import ServingLoad
 from argosy.trainer.metrics import TrainerMetrics
 from argosy.trainer.patience import insist
 from argosy.trainer.pricing import Pricing
+from argosy.trainer.program_file import read_programs
 from argosy.trainer.registry import Registry
 from argosy.trainer.rpc import TuningService
 from argosy.trainer.runs.child import reap
@@ -68,6 +70,7 @@ MIGRATIONS = "argosy.trainer.store.migrations"
 async def main(runtime: Runtime[TrainerSettings]) -> None:
     """Build the trainer on `runtime`."""
     settings = runtime.settings
+    programs = read_programs(settings.training_programs)
     owner = runtime.resources.enter_context(instance.claim(settings.run_root))
     run_root = RunRoot(settings.run_root)
     await _reap_all(run_root)
@@ -94,6 +97,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         settings.device(),
         version("argosy-trainer"),
         compresses=bool(settings.compress_command()),
+        offered=programs,
     )
     load = ServingLoad(settings.load(), runtime.clock)
     task_keys = TaskKeys(channel)
@@ -110,7 +114,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         pricing,
         runtime.clock,
         metrics,
-        _policy(settings, owner),
+        _policy(settings, owner, programs),
     )
     upkeep = Upkeep(
         transactions,
@@ -133,6 +137,7 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
         control,
         read,
         Bounds(LONGEST_CONTEXT, settings.max_lora_rank),
+        programs,
     )
 
     evaluator = Evaluator(
@@ -181,7 +186,9 @@ async def main(runtime: Runtime[TrainerSettings]) -> None:
     )
 
 
-def _policy(settings: TrainerSettings, owner: str) -> SupervisorPolicy:
+def _policy(
+    settings: TrainerSettings, owner: str, programs: Mapping[str, Program]
+) -> SupervisorPolicy:
     return SupervisorPolicy(
         owner=owner,
         slots=settings.slots,
@@ -190,6 +197,7 @@ def _policy(settings: TrainerSettings, owner: str) -> SupervisorPolicy:
         run=RunPolicy(
             command=settings.command(),
             compress_command=settings.compress_command(),
+            programs=programs,
             surroundings=os.environ,
             processes=settings.run_processes,
             stall=settings.stall_seconds,

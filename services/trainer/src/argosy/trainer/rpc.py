@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import grpc
 from argosy.api.common.v1 import common_pb2
 from argosy.api.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 from argosy.trainer.domain.parameters.table import Bounds
+from argosy.trainer.domain.programs import Program
 from argosy.trainer.domain.states import Verb
 from argosy.trainer.rpc_help import (
     add_observation,
@@ -37,10 +39,12 @@ class TuningService(trainer_pb2_grpc.TuningServiceServicer):
         control: ControlJob,
         read: ReadJobs,
         bounds: Bounds,
+        programs: Mapping[str, Program],
     ) -> None:
         self._create = create
         self._preview = preview
         self._bounds = bounds
+        self._programs = programs
         self._control = control
         self._read = read
 
@@ -108,7 +112,7 @@ class TuningService(trainer_pb2_grpc.TuningServiceServicer):
     async def ListMethods(
         self, request: trainer_pb2.ListMethodsRequest, context: Context
     ) -> trainer_pb2.ListMethodsResponse:
-        return methods_message(self._bounds)
+        return methods_message(self._bounds, self._programs)
 
     async def AdviseMethod(
         self, request: trainer_pb2.AdviseMethodRequest, context: Context

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from argosy.api.records import CUSTOM
 from argosy.api.trainer.v1 import trainer_pb2 as pb
 from argosy.kit.errors import InvalidRequest
 from argosy.trainer.domain import choice
@@ -14,6 +15,7 @@ from argosy.trainer.domain.methods import METHODS, SCALES, Method
 from argosy.trainer.domain.parameters import table
 from argosy.trainer.domain.parameters.parameter import Parameter
 from argosy.trainer.domain.parameters.table import Bounds
+from argosy.trainer.domain.programs import Program
 from argosy.trainer.rpc_messages import cost_message, planned_message, time_message, value_message
 from argosy.trainer.usecases.preview import Preview
 
@@ -21,9 +23,14 @@ Said = TypeVar("Said")
 Meant = TypeVar("Meant")
 
 
-def methods_message(bounds: Bounds) -> pb.ListMethodsResponse:
+def methods_message(bounds: Bounds, offered: Mapping[str, Program]) -> pb.ListMethodsResponse:
     """Return every method; `bounds` are those of the largest model."""
-    return pb.ListMethodsResponse(methods=[_method(each, bounds) for each in METHODS.values()])
+    answer = pb.ListMethodsResponse(methods=[_method(each, bounds) for each in METHODS.values()])
+    for method in answer.methods:
+        if method.name == CUSTOM:
+            for name, program in offered.items():
+                method.programs.add(name=name, text=program.text)
+    return answer
 
 
 def advice_message(request: pb.AdviseMethodRequest) -> pb.AdviseMethodResponse:

@@ -46,6 +46,7 @@ def to_asked(request: pb.CreateJobRequest) -> Asked:
         reward_model=tuning.reward_model,
         teacher=_object(tuning.teacher_json),
         response_format=_object(tuning.response_format_json),
+        program=_object(tuning.program_json),
         schedule=tuning.schedule or NOW,
         priority=tuning.priority,
     )
@@ -119,6 +120,7 @@ def tuning_message(asked: Asked) -> pb.Tuning:
         reward_model=asked.reward_model,
         teacher_json=_json(asked.teacher),
         response_format_json=_json(asked.response_format),
+        program_json=_json(asked.program),
         schedule=asked.schedule,
         priority=asked.priority,
     )

@@ -28,6 +28,11 @@ class TrainerSettings(DatabaseSettings):
         description="Python of the environment that compresses; unless it is there, such jobs are "
         "refused.",
     )
+    training_programs: Path | None = Field(
+        default=None,
+        description="TOML file of the programs that jobs of one's own code may run, by name; "
+        "without it such jobs are refused.",
+    )
     slots: int = Field(default=1, ge=1, le=64, description="Jobs that run at the same time.")
     run_processes: int = Field(
         default=1,

@@ -274,6 +274,7 @@ class Tuning(_message.Message):
     SCHEDULE_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     RESPONSE_FORMAT_JSON_FIELD_NUMBER: _builtins.int
+    PROGRAM_JSON_FIELD_NUMBER: _builtins.int
     method: _builtins.str
     """Empty: sft."""
     scale: _builtins.str
@@ -292,6 +293,8 @@ class Tuning(_message.Message):
     """Jobs of a higher one run first; 0 is the usual."""
     response_format_json: _builtins.str
     """JSON schema that answers are sampled under, JSON; empty if none."""
+    program_json: _builtins.str
+    """The operator's program that trains, and the user's settings for it, JSON; empty if none."""
     @_builtins.property
     def parameters(self) -> _containers.MessageMap[_builtins.str, Global___ParameterValue]: ...
     @_builtins.property
@@ -310,10 +313,11 @@ class Tuning(_message.Message):
         schedule: _builtins.str = ...,
         priority: _builtins.int = ...,
         response_format_json: _builtins.str = ...,
+        program_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "grader_json", b"grader_json", "method", b"method", "only_this_data", b"only_this_data", "parameters", b"parameters", "priority", b"priority", "response_format_json", b"response_format_json", "reward_model", b"reward_model", "scale", b"scale", "schedule", b"schedule", "teacher_json", b"teacher_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "grader_json", b"grader_json", "method", b"method", "only_this_data", b"only_this_data", "parameters", b"parameters", "priority", b"priority", "program_json", b"program_json", "response_format_json", b"response_format_json", "reward_model", b"reward_model", "scale", b"scale", "schedule", b"schedule", "teacher_json", b"teacher_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1461,6 +1465,7 @@ class MethodInfo(_message.Message):
     OPENAI_TYPE_FIELD_NUMBER: _builtins.int
     LEARNS_FROM_FIELD_NUMBER: _builtins.int
     SCALES_FIELD_NUMBER: _builtins.int
+    PROGRAMS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     title: _builtins.str
     text: _builtins.str
@@ -1471,6 +1476,10 @@ class MethodInfo(_message.Message):
     def learns_from(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def scales(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScaleInfo]: ...
+    @_builtins.property
+    def programs(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedText]:
+        """What the operator of this server lets jobs run, by name; only of the method custom."""
+
     def __init__(
         self,
         *,
@@ -1480,10 +1489,11 @@ class MethodInfo(_message.Message):
         openai_type: _builtins.str = ...,
         learns_from: _abc.Iterable[_builtins.str] | None = ...,
         scales: _abc.Iterable[Global___ScaleInfo] | None = ...,
+        programs: _abc.Iterable[Global___NamedText] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["learns_from", b"learns_from", "name", b"name", "openai_type", b"openai_type", "scales", b"scales", "text", b"text", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["learns_from", b"learns_from", "name", b"name", "openai_type", b"openai_type", "programs", b"programs", "scales", b"scales", "text", b"text", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from argosy.api.records import (
     COMPRESSION,
+    CUSTOM,
     DISTILLATION,
     FULL,
     LORA,
@@ -185,7 +186,7 @@ def _checkpoints(plan: Plan) -> Iterator[Advice]:
 
 
 def _batch(plan: Plan, limits: Limits) -> Iterator[Advice]:
-    if limits.architecture is None or limits.device is None:
+    if plan.method == CUSTOM or limits.architecture is None or limits.device is None:
         return
     need = memory.estimate(
         plan.values, plan.scale, limits.architecture, accelerated=limits.device.accelerated

@@ -38,7 +38,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`parameters` are as they were sent; `grader`, `teacher` and `response_format` are JSON."""
+    """`parameters` are as they were sent. What is a mapping besides is JSON: `grader`, `teacher`,
+    `response_format`, and `program` (whose code it is, and what it is told).
+    """
 
     method: str = SFT
     scale: str = LORA
@@ -49,6 +51,7 @@ class Asked:
     reward_model: str = ""
     teacher: Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None
+    program: Mapping[str, Any] | None = None
     schedule: str = NOW
     priority: int = 0
 

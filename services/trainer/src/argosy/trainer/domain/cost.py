@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from argosy.api.records import COMPRESSION
+from argosy.api.records import COMPRESSION, CUSTOM
 from argosy.trainer.domain import compression, memory
 from argosy.trainer.domain.lengths import Lengths
 from argosy.trainer.domain.plan import Limits, Plan
@@ -48,7 +48,9 @@ def needs(plan: Plan, lengths: Lengths | None, limits: Limits) -> Cost:
         )
     batch = micro = plan.whole("batch_size")
     room = None
-    if limits.architecture is not None and limits.device is not None:
+    # Nobody knows what memory code of one's own takes.
+    known = plan.method != CUSTOM
+    if known and limits.architecture is not None and limits.device is not None:
         need = memory.estimate(
             plan.values, plan.scale, limits.architecture, accelerated=limits.device.accelerated
         )

@@ -11,6 +11,7 @@ from typing import Final
 from argosy.api import records
 from argosy.api.records import (
     COMPRESSION,
+    CUSTOM,
     DISTILLATION,
     DPO,
     FULL,
@@ -118,6 +119,14 @@ METHODS: Final = {
             "model's skill at one task cheap.",
             scales=(LORA, FULL),
             aliases=("Distillation",),
+        ),
+        Method(
+            CUSTOM,
+            "A program of your own",
+            "Runs a training program that the operator of this server has allowed by name, and "
+            "treats what it makes as any other result: published, served, reported, billed. "
+            "Choose it when your loss or your loop is none of the others.",
+            aliases=("Custom",),
         ),
         Method(
             COMPRESSION,

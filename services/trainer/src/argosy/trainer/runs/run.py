@@ -12,11 +12,13 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from argosy.api.records import COMPRESSION
+from argosy.api.records import COMPRESSION, CUSTOM
 from argosy.kit.retry import backoff
 from argosy.trainer.domain import worker_lines
 from argosy.trainer.domain.asked import IDLE
 from argosy.trainer.domain.job import Job
+from argosy.trainer.domain.parameters.parameter import BadParameter
+from argosy.trainer.domain.programs import Program, chosen
 from argosy.trainer.domain.states import State
 from argosy.trainer.load import ServingLoad
 from argosy.trainer.patience import first_of, uninterrupted
@@ -44,6 +46,8 @@ class RunPolicy:
     command: Sequence[str]
     # Of the child that compresses; empty where there is no environment for it.
     compress_command: Sequence[str]
+    # Of the operator, for jobs of one's own code, by name.
+    programs: Mapping[str, Program]
     surroundings: Mapping[str, str]
     processes: int
     stall: float
@@ -210,6 +214,8 @@ class Run:
 
     def _command(self) -> Sequence[str]:
         """Raises `JobFailure` where nothing can run it, as after a start without it."""
+        if self._job.asked.method == CUSTOM:
+            return self._program().command
         if self._job.asked.method != COMPRESSION:
             return self._policy.command
         if self._policy.compress_command:
@@ -220,6 +226,12 @@ class Run:
             "with `make setup-compress`.",
             "argosy.method",
         )
+
+    def _program(self) -> Program:
+        try:
+            return chosen(self._job.asked.program, self._policy.programs)
+        except BadParameter as gone:
+            raise JobFailure("invalid_value", gone.message, gone.param) from gone
 
     async def _listen(self, child: Child) -> worker_lines.Finished | None:
         """Write down what the child says until it says no more. Raises `Stalled`."""

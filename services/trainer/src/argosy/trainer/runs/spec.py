@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from argosy.api.records import COMPRESSION, DISTILLATION, KTO, RLHF, SFT
+from argosy.api.records import COMPRESSION, CUSTOM, DISTILLATION, KTO, RLHF, SFT
 from argosy.trainer.domain.job import Job
 from argosy.trainer.domain.parameters.parameter import Value
 from argosy.trainer.domain.plan import Plan
@@ -75,6 +75,7 @@ def build_spec(
         "grader": job.asked.grader,
         "reward_model_path": _text(inputs.reward_model),
         "reward_weights_path": _text(inputs.reward_weights),
+        **({"program": job.asked.program} if plan.method == CUSTOM else {}),
         "resume_from": _text(resume_from),
         # The step of these takes all its answers together: they know one process.
         "processes": 1 if plan.method in (KTO, RLHF) else processes,

@@ -6,14 +6,14 @@ Knows whom to ask in which order. Does not store anything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from argosy.api.records import COMPRESSION
 from argosy.kit.errors import InvalidRequest
 from argosy.trainer import weights
-from argosy.trainer.domain import compression, helpers, mixing
+from argosy.trainer.domain import compression, helpers, mixing, programs
 from argosy.trainer.domain.asked import OLD_DATA, Asked, Source
 from argosy.trainer.domain.job import Job
 from argosy.trainer.domain.lengths import Lengths
@@ -22,6 +22,7 @@ from argosy.trainer.domain.methods import method_of, scale_of
 from argosy.trainer.domain.parameters import table
 from argosy.trainer.domain.parameters.parameter import BadParameter
 from argosy.trainer.domain.plan import Facts, Limits, Plan, make_plan
+from argosy.trainer.domain.programs import Program
 from argosy.trainer.registry import Registry
 from argosy.trainer.sources import Sources
 from argosy.trainer.usecases import starting_point
@@ -69,6 +70,7 @@ class Planner:
         code_version: str,
         *,
         compresses: bool,
+        offered: Mapping[str, Program],
     ) -> None:
         self._registry = registry
         self._sources = sources
@@ -77,6 +79,7 @@ class Planner:
         self._device = device
         self._code_version = code_version
         self._compresses = compresses
+        self._offered = offered
 
     async def plan(self, wish: Wish, *, measured: bool) -> Planned:
         """Return the plan; raises `InvalidRequest` that names the field at fault.
@@ -92,6 +95,7 @@ class Planner:
         method = method_of(wish.asked.method)
         mixing.check(wish.asked.data)
         helpers.check(method.name, wish.asked)
+        programs.check(method.name, wish.asked.program, self._offered)
         start = await starting_point.starting_point(self._registry, wish.project_id, wish.model)
         if method.name == COMPRESSION:
             self._check_compression(wish.asked)
