@@ -101,6 +101,7 @@ async def test_parameters_are_auto_until_they_are_planned(fleet: Any) -> None:
         "data": [{"source": "file-2", "rate": 0.25, "why": "asked", "records": 40}],
         "reward_model": None,
         "teacher": None,
+        "program": None,
         "schedule": "now",
         "priority": 3,
         "run_state": "Waiting",
