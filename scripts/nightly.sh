@@ -11,7 +11,6 @@ export ARGOSY_EXACTNESS_REQUESTS=10000 ARGOSY_IMPORT_ROWS=1000000
     tests/process/test_dataset_children.py::test_c04_a_large_import_in_bounded_memory_with_progress \
     tests/nightly \
     "$@"
-.venv/bin/python -m benchmarks.training.behaviour
 .venv/bin/python -m benchmarks.training.speed
 .venv/bin/python -m benchmarks.training.scales
 exec .venv/bin/python -m benchmarks.soak

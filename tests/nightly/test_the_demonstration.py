@@ -1,6 +1,6 @@
 """The demonstration as its users run it, on the real engine and the real trainer.
 
-A hundred steps of training and two exams take minutes of both cores: it runs once a night.
+Eighty steps of training and two exams take minutes of both cores: it runs once a night.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ def test_it_runs_to_the_end_and_fails_a_model_that_learnt_nothing(
         plan=Plan(
             n_epochs=1,
             batch_size=10,
+            max_steps=10,
             learning_rate=1e-3,
             lora_rank=8,
             max_seq_length=256,
