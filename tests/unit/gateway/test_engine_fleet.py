@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from argosy.api.registry.v1.registry_pb2 import Pool
 from argosy.gateway.engines.fleet import Fleet
 from argosy.kit.clock import ManualClock
@@ -69,3 +70,23 @@ def shown(plane: Any, name: str, labels: dict[str, str]) -> list[float]:
         for sample in family.samples
         if sample.name == name and sample.labels == labels
     ]
+
+
+def test_an_engine_that_cannot_be_reached_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    ships = fleet()
+    ships.sync([pool("http://a:1")])
+    (replica,) = ships.replicas("main")
+    for _ in range(2):
+        replica.ready = True
+        # Every request under way comes to the same finding.
+        replica.unreachable("connection refused")
+        replica.unreachable("connection refused")
+    told = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert [record.getMessage() for record in told] == [
+        "replica unreachable: connection refused"
+    ] * 2
+    assert {record.__dict__["replica"] for record in told} == {"http://a:1"}
+    replica.ready = True
+    ships.sync([])
+    # Nothing is wrong with one that is not wanted any more.
+    assert len(caplog.records) == len(told)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from argosy.gateway.engines.connection import Connection
+from argosy.gateway.lane.connection.protocol import LaneProtocol
 from argosy.gateway.lane.rooms import LaneLimits
+from argosy.gateway.steps import Steps
 
 from tests.harness.lane_plane import BASE, HELLO, KEY, until
 
@@ -354,6 +358,39 @@ async def test_a_client_that_does_not_read_slows_the_engine_down(make_plane: Any
     await until(lambda: plane.drain.count == 0, "the end")
     await plane.settled()
     engine.close()
+
+
+@pytest.mark.parametrize("left", [False, True])
+async def test_a_connection_that_ended_leaves_nothing_to_the_collector(
+    make_plane: Any, left: bool
+) -> None:
+    plane, _ = await make_plane()
+
+    def living() -> int:
+        return sum(type(each) in (LaneProtocol, Connection, Steps) for each in gc.get_objects())
+
+    async def served() -> None:
+        # The first head is parsed, the second one is familiar; the stream may be left amid it.
+        for request in (post(body()), post(body()), post(body(stream=True, max_tokens=64))):
+            async with wire(plane) as client:
+                client.send(request)
+                if left and b"stream" in request:
+                    await client.reader.readuntil(b"data: ")
+                else:
+                    assert (await client.answer())[0] == 200
+        await until(lambda: plane.drain.count == 0, "the end")
+        for replica in plane.fleet.all_replicas():
+            replica.client.close()
+
+    await served()
+    gc.collect()
+    gc.disable()
+    try:
+        await served()
+        # But for the connection of the engine's probe.
+        await until(lambda: living() <= 1, "the connections to be gone")
+    finally:
+        gc.enable()
 
 
 def _url(server: asyncio.Server) -> str:

@@ -12,7 +12,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -26,8 +25,11 @@ SUFFIX: Final = EXTENSION_SUFFIXES[0]
 _SWITCH: Final = "ARGOSY_COMPILED"
 
 
-class _Finder(MetaPathFinder):
-    """Finds the modules of a manifest before their sources are."""
+class _Finder:
+    """Finds the modules of a manifest before their sources are.
+
+    Without the base class for such things, which brings modules for a megabyte along.
+    """
 
     def __init__(self, modules: Mapping[str, Path]) -> None:
         self.modules = modules

@@ -95,6 +95,10 @@ class Steps:
         self._context = copy_context()
         self._context.run(self._step, None)
 
+    def close(self) -> None:
+        """Start nothing more: let go of whoever is told, and of what refers to this in a circle."""
+        self._ended = self._go_on = _nothing
+
     @property
     def waiting(self) -> bool:
         """Whether the coroutine waits for something."""
@@ -149,6 +153,10 @@ class Steps:
             else:
                 waited._asyncio_future_blocking = False
                 waited.add_done_callback(self._done, context=self._context)
+
+
+def _nothing(_: BaseException | None = None) -> None:
+    """Do nothing."""
 
 
 async def in_task(work: Coroutine[Any, Any, T]) -> T:

@@ -57,7 +57,9 @@ class Connection:
         # The loop's time, which deadlines are in.
         self.now = loop.time
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        # Made with the first answer that needs it, and let go of with the connection: it refers to
+        # this, and what refers to each other stays until the collector finds it.
+        self._parser: httptools.HttpResponseParser | None = None
         self._signal = Signal()
         self._error: EngineError | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -303,9 +305,12 @@ class Connection:
     def _read(self, data: bytes) -> None:
         if self._complete:
             self._unasked()
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = httptools.HttpResponseParser(self)
         try:
             if self._error is None:
-                self._parser.feed_data(data)
+                parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(MalformedAnswer(f"The engine's answer is not HTTP: {error}"))
             self._hang_up()
@@ -323,6 +328,7 @@ class Connection:
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._parser = None
         if self._complete:
             self.lost_at = self.now()
             self._error = self._error or ConnectionLost("The connection is closed.")
@@ -352,9 +358,10 @@ class Connection:
             self.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        if self._error is not None:
+        parser = self._parser
+        if self._error is not None or parser is None:
             return
-        self.status = self._parser.get_status_code()
+        self.status = parser.get_status_code()
         self._headers_done = self.status >= 200
 
     def on_chunk_header(self) -> None:
@@ -377,7 +384,8 @@ class Connection:
                 self.pause()
 
     def on_message_complete(self) -> None:
-        if self._error is not None:
+        parser = self._parser
+        if self._error is not None or parser is None:
             return
         if self.status < 200:
             # 100 Continue and its like precede the answer.
@@ -385,4 +393,4 @@ class Connection:
             self.headers = {}
             return
         self._complete = True
-        self._keep_alive = self._parser.should_keep_alive()
+        self._keep_alive = parser.should_keep_alive()

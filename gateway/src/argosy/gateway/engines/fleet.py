@@ -90,7 +90,7 @@ class Fleet:
         for _, replicas in before.values():
             for replica in replicas:
                 if replica not in kept:
-                    replica.unreachable("no longer in the catalogue")
+                    replica.take_out("no longer in the catalogue")
         self._changed.set()
 
     def replicas(self, pool: str) -> tuple[Replica, ...]:

@@ -7,10 +7,13 @@ and `fleet.py` owns the probes that keep this true.
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from argosy.gateway.engines.client import Client
 from argosy.gateway.engines.dialects.base import Card, Dialect, Gauges
 from argosy.gateway.engines.ejection import Ejection
+
+_log = logging.getLogger(__name__)
 
 
 class Replica:
@@ -55,6 +58,15 @@ class Replica:
 
     def unreachable(self, reason: str) -> None:
         """Take it out at once: nobody listens there. The probe brings it back."""
+        if self.ready:
+            # Once, whoever comes to the same finding after that.
+            _log.warning(
+                "replica unreachable: %s", reason, extra={"pool": self.pool, "replica": self.url}
+            )
+        self.take_out(reason)
+
+    def take_out(self, reason: str) -> None:
+        """Ask it no more, until a probe brings it back."""
         self.ready = False
         self.reason = reason
         self.suspect.set()

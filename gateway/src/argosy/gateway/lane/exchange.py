@@ -26,6 +26,7 @@ from argosy.gateway.errors import (
     render,
 )
 from argosy.gateway.lane import storing
+from argosy.gateway.lane.answer.answer import Answer
 from argosy.gateway.lane.answer.relay import relay_stream, relay_whole
 from argosy.gateway.lane.connection.handover import HandOver
 from argosy.gateway.lane.connection.heads import lines
@@ -196,6 +197,8 @@ class Exchange:
         )
         if caller.stores_completions and inbound.operation is Operation.CHAT:
             course.keeping = storing.begin(caller, body)
+        # From here on the request has what it needs of them.
+        inbound.body = body = b""
         route = rooms.models.route(caller.project_id, request.model)
         if route is None:
             return await self._serve(caller, await self._find(caller, request.model), request)
@@ -290,17 +293,17 @@ class Exchange:
         )
         course.model = answer.model
         try:
-            headers = self._headers()
-            if course.routed:
-                headers += b"x-argosy-model: %b\r\n" % answer.model.id.encode("latin-1", "replace")
-            if answer.explanation:
-                headers += b"x-argosy-route: %b\r\n" % answer.explanation
             if not request.stream:
-                return relay_whole(answer, self._inbound, headers, course, request.model)
+                return relay_whole(
+                    answer, self._inbound, self._opening(answer), course, request.model
+                )
+            if not course.routed:
+                # No other model will be asked: a stream is long, and there are many.
+                request.let_go()
             return await relay_stream(
                 answer,
                 self._inbound,
-                headers,
+                self._opening(answer),
                 course,
                 request,
                 between_tokens=rooms.timeouts.between_tokens,
@@ -310,6 +313,15 @@ class Exchange:
             answer.close()
 
     # The answer's head, and the answer to what failed
+
+    def _opening(self, answer: Answer) -> bytes:
+        """Return the headers of an engine's answer."""
+        headers = self._headers()
+        if self._course.routed:
+            headers += b"x-argosy-model: %b\r\n" % answer.model.id.encode("latin-1", "replace")
+        if answer.explanation:
+            headers += b"x-argosy-route: %b\r\n" % answer.explanation
+        return headers
 
     def _headers(self) -> bytes:
         course = self._course

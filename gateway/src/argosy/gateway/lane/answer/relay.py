@@ -71,6 +71,7 @@ async def relay_stream(
     counts = answer.replica.dialect.tells_counts and not request.wants_counts
     scanner = StreamScanner(hide_usage=not request.wants_usage, hide_counts=counts)
     stream = _Stream(inbound, headers, scanner, course, request, clock)
+    headers = b""
     if answer.engine_name != request.model:
         stream.renamed = Renamed(answer.engine_name, request.model)
     stream.feed(answer.first)
@@ -178,6 +179,7 @@ class _Stream:
     def _open(self, passed: bytes) -> None:
         self._course.started = True
         head = self._inbound.opening(self._headers + _EVENTS)
+        self._headers = b""
         self._inbound.write(head + self._inbound.framed(passed))
 
     def _stop(self, passed: bytes) -> None:

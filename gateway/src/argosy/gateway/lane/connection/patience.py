@@ -13,6 +13,10 @@ from typing import Final
 _NEVER: Final = float("inf")
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Patience:
     """One deadline at a time, in the loop's time; `over` is called once when it has passed."""
 
@@ -45,6 +49,7 @@ class Patience:
     def cancel(self) -> None:
         """Never call `over` again."""
         self._expiry = _NEVER
+        self._over = _nothing
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -18,6 +18,7 @@ import httptools
 from argosy.gateway.access import tokens
 from argosy.gateway.errors import render
 from argosy.gateway.familiar import Familiar
+from argosy.gateway.lane.connection.flow import Flow, Line
 from argosy.gateway.lane.connection.handover import ordinary_cycle
 from argosy.gateway.lane.connection.head import Head, remember
 from argosy.gateway.lane.connection.heads import lines
@@ -55,7 +56,7 @@ class LaneProtocol(HttpToolsProtocol):
     # Beside uvicorn's dictionary, which must stay small enough to share its keys with all others.
     __slots__ = (
         "_between", "_broken", "_familiar", "_head", "_in_head", "_inbound", "_most", "_ordinary",
-        "_patience", "_ready", "_worker", "lane", "peer",
+        "_parses", "_patience", "_ready", "_worker", "lane", "peer",
     )  # fmt: skip
 
     def __init__(
@@ -69,7 +70,8 @@ class LaneProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.lane = lane
         self._patience = Patience(self.loop, self._out_of_patience)
-        self._worker = Worker(lane, self.loop, self._patience, self._answered, self._hand_over)
+        self._worker = Worker(lane, self.loop, self._patience, self)
+        self.pipeline = Line()  # type: ignore[assignment]
         # What is parsed now, and what waits for the end of this read.
         self._inbound: Inbound | None = None
         self._ready: Inbound | None = None
@@ -79,6 +81,10 @@ class LaneProtocol(HttpToolsProtocol):
         # No message has begun that is not complete.
         self._between = True
         self._familiar = Familiar(lane.familiar)
+        # A parser is as large as all else here, and what is familiar needs none.
+        self._parses = lane.familiar.meaning is None
+        if not self._parses:
+            self.parser = None  # type: ignore[assignment]
         self._most = lane.rooms.limits.max_body_bytes
         self._broken = False
         # The client's address, without the port.
@@ -88,6 +94,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = Flow(transport)
         self.peer = self.client[0] if self.client else ""
         self._patience.within(self.timeout_keep_alive)
 
@@ -101,6 +108,9 @@ class LaneProtocol(HttpToolsProtocol):
         self.pipeline.clear()
         self._patience.cancel()
         self._worker.lost()
+        # What refers to this in a circle would stay until the collector finds it.
+        self._inbound = self._ready = self._ordinary = None
+        self.cycle = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         if self._broken:
@@ -108,6 +118,11 @@ class LaneProtocol(HttpToolsProtocol):
         if self._between and self._again(data):
             return
         fresh = self._between
+        if not self._parses:
+            self._parses = True
+            self.parser = httptools.HttpRequestParser(self)
+            # As uvicorn has it.
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -247,7 +262,7 @@ class LaneProtocol(HttpToolsProtocol):
         if inbound is not None:
             self._worker.start(inbound)
 
-    def _answered(self, inbound: Inbound) -> None:
+    def answered(self, inbound: Inbound) -> None:
         """The lane's answer is written; go on to what is next."""
         if not inbound.complete:
             self._part()
@@ -271,7 +286,7 @@ class LaneProtocol(HttpToolsProtocol):
         else:
             self._patience.within(self.timeout_keep_alive)
 
-    def _hand_over(self, inbound: Inbound) -> None:
+    def hand_over(self, inbound: Inbound) -> None:
         """Give a request that the ordinary API answers to the ASGI app, body and all."""
         if self.transport.is_closing():
             return

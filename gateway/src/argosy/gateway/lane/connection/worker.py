@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from argosy.gateway.errors import ClientDisconnected
@@ -20,6 +19,7 @@ from argosy.gateway.steps import Steps
 from argosy.kit.errors import ApiError
 
 if TYPE_CHECKING:
+    from argosy.gateway.lane.connection.protocol import LaneProtocol
     from argosy.gateway.lane.lane import Lane
 
 _log = logging.getLogger(__name__)
@@ -29,8 +29,8 @@ class Worker:
     """`serving` is the request that is worked on, or is next; None between requests."""
 
     __slots__ = (
-        "_answered", "_beginning", "_exchange", "_hand_over", "_lane", "_loop", "_lost",
-        "_patience", "_steps", "serving",
+        "_beginning", "_connection", "_exchange", "_lane", "_loop", "_lost", "_patience", "_steps",
+        "serving",
     )  # fmt: skip
 
     def __init__(
@@ -38,16 +38,14 @@ class Worker:
         lane: Lane,
         loop: asyncio.AbstractEventLoop,
         patience: Patience,
-        answered: Callable[[Inbound], None],
-        hand_over: Callable[[Inbound], None],
+        connection: LaneProtocol,
     ) -> None:
-        """`answered` is told of each that is; `hand_over` gets what the ordinary API answers."""
+        """`connection` is told of each answer, and gets what the ordinary API answers."""
         self.serving: Inbound | None = None
         self._lane = lane
         self._loop = loop
         self._patience = patience
-        self._answered = answered
-        self._hand_over = hand_over
+        self._connection: LaneProtocol | None = connection
         self._steps = Steps(self._ended)
         self._exchange: Exchange | None = None
         self._beginning = False
@@ -96,16 +94,28 @@ class Worker:
         if self.serving is not None:
             self.serving.disconnected = True
         self.interrupt(ClientDisconnected("The client went away."))
+        self._part()
+
+    def _part(self) -> None:
+        """Let go of the connection and the steps, once there is nothing left to do for it.
+
+        They refer to this: what refers to each other stays until the collector finds it.
+        """
+        if self._lost and self._exchange is None:
+            self._connection = None
+            self._steps.close()
 
     def _ended(self, error: BaseException | None) -> None:
         inbound, self.serving, self._exchange = self.serving, None, None
-        if inbound is None:
+        connection = self._connection
+        if inbound is None or connection is None:
             return
         if error is None:
-            self._answered(inbound)
+            connection.answered(inbound)
         elif isinstance(error, HandOver):
-            self._hand_over(inbound)
+            connection.hand_over(inbound)
         else:
             # Whatever could not even be answered.
             _log.error("request broke off", exc_info=error)
             inbound.abort()
+        self._part()

@@ -137,6 +137,12 @@ class CompletionRequest:
         """Whether the client itself asked for the count so far in each chunk of a stream."""
         return b"continuous_usage_stats" in bytes(self.fields.get("stream_options", b""))
 
+    def let_go(self) -> None:
+        """Keep no more of the client's bytes: no engine will be asked again."""
+        options = self.fields.get("stream_options")
+        self.fields = {} if options is None else {"stream_options": options}
+        self.media = ()
+
     @property
     def path(self) -> str:
         """The engine's path, which is the client's."""
