@@ -71,6 +71,7 @@ async def relay_stream(
     counts = answer.replica.dialect.tells_counts and not request.wants_counts
     scanner = StreamScanner(hide_usage=not request.wants_usage, hide_counts=counts)
     stream = _Stream(inbound, headers, scanner, course, request, clock)
+    # A stream is long: what has been handed on is not kept until its end.
     headers = b""
     if answer.engine_name != request.model:
         stream.renamed = Renamed(answer.engine_name, request.model)
